@@ -5,8 +5,8 @@
 //
 //   texts --> Annotator --> CandidateSet --> Refinery <-> Loss <-> Student --> unique labels
 //
-// An annotator never sees a student; a student never sees a candidate set; a loss never sees memory. They all meet in
-// one place only: Distiller (training/distiller.hpp).
+// An annotator never sees a student; a student never sees a candidate set; a loss never sees
+// memory. They all meet in one place only: Distiller (training/distiller.hpp).
 //
 // Shape letters: N rows (texts), C classes, T tokens, D width, H heads.
 #pragma once
@@ -43,12 +43,16 @@ constexpr void for_each_type(TypeList<Types...>, Visitor&& visit) {
   (visit.template operator()<Types>(), ...);
 }
 
-// ---- Loss ----------------------------------------------------------------------------------------------------------
-// Two small functions of a row. The value is either one function of the row's sums, or a sum of terms over the cells:
-//     float value(RowStats row) const;                    or    float term(RowStats row, Cell cell) const;
-// The gradient is either given directly, or through the log-probabilities (slope = d loss / d log p_j); then the driver
-// applies the softmax's chain rule, dL/dz_j = slope_j - p_j * sum_l slope_l:
-//     float dlogit(RowStats row, Cell cell) const;        or    float slope(RowStats row, Cell cell) const;
+// ---- Loss
+// ----------------------------------------------------------------------------------------------------------
+// Two small functions of a row. The value is either one function of the row's sums, or a sum of
+// terms over the cells:
+//     float value(RowStats row) const;                    or    float term(RowStats row, Cell cell)
+//     const;
+// The gradient is either given directly, or through the log-probabilities (slope = d loss / d log
+// p_j); then the driver applies the softmax's chain rule, dL/dz_j = slope_j - p_j * sum_l slope_l:
+//     float dlogit(RowStats row, Cell cell) const;        or    float slope(RowStats row, Cell
+//     cell) const;
 // A loss that needs sums of its own over the row says how many, and finds them in row.sums:
 //     static constexpr int sum_count = 1;   float sum(int which, RowStats row, Cell cell) const;
 // Losses are never asked about rows with an empty candidate set: those give 0 and no gradient.
@@ -87,36 +91,46 @@ concept Loss = std::is_trivially_copyable_v<L> &&  // kernels take it by value
     (HasRowValue<L> != HasCellTerm<L>)&&          // exactly one way to the value
     (HasLogitGradient<L> != HasLogProbSlope<L>);  // exactly one way to the gradient
 
-// ---- CandidateSet --------------------------------------------------------------------------------------------------
+// ---- CandidateSet
+// --------------------------------------------------------------------------------------------------
 
-/// What kernels and row loops read of a candidate set: trivially copyable, host and device, owns nothing.
+/// What kernels and row loops read of a candidate set: trivially copyable, host and device, owns
+/// nothing.
 template <class V>
-concept CandidateView = std::is_trivially_copyable_v<V> && requires(const V view, std::int64_t row, int label) {
+concept CandidateView = std::is_trivially_copyable_v<V> &&
+    requires(const V view, std::int64_t row, int label) {
   { view.rows() } -> std::convertible_to<std::int64_t>;  // N
   { view.classes() } -> std::convertible_to<int>;        // C
-  { view.weight(row, label) } -> std::same_as<float>;    // 0: no candidate; the weights of a row sum to 1 (or 0: empty)
+  {
+    view.weight(row, label)
+    } -> std::same_as<float>;  // 0: no candidate; the weights of a row sum to 1 (or 0: empty)
 };
 
-/// N rows of candidate labels over C classes; built from Annotations or from a [N, C] matrix of weights.
+/// N rows of candidate labels over C classes; built from Annotations or from a [N, C] matrix of
+/// weights.
 template <class S>
 concept CandidateSet = requires(const S set) {
   { S::name } -> std::convertible_to<std::string_view>;
   { set.view() } -> CandidateView;
 };
 
-// ---- Refinery ------------------------------------------------------------------------------------------------------
+// ---- Refinery
+// ------------------------------------------------------------------------------------------------------
 
 /// When the stored targets of a row are overwritten by the student's prediction.
 enum class Refresh {
   never,         ///< targets stay as they were
-  same_forward,  ///< from the forward pass of the visit, used at the next visit (PRODEN, CanDist Eq. 1)
-  before_loss,   ///< from the forward pass of the visit, used in that very visit (ELR, same-forward Ren.)
+  same_forward,  ///< from the forward pass of the visit, used at the next visit (PRODEN, CanDist
+                 ///< Eq. 1)
+  before_loss,   ///< from the forward pass of the visit, used in that very visit (ELR, same-forward
+                 ///< Ren.)
   after_step,    ///< from a second forward pass after the optimizer's step (RC, CAVL, LW)
 };
 
-/// How the target of a row follows the student's prediction. Row part: host and device, like a loss.
-///   initial(row, cell)   stored target before training; cell.target holds the prior weight of the candidate set
-///   refreshed(row, cell) new stored target; cell.target holds the old one
+/// How the target of a row follows the student's prediction. Row part: host and device, like a
+/// loss.
+///   initial(row, cell)   stored target before training; cell.target holds the prior weight of the
+///   candidate set refreshed(row, cell) new stored target; cell.target holds the old one
 ///   target(row, cell)    what the loss is given at this visit, from the stored cell.target
 /// Optional epoch part, on the host: begin_epoch(EpochView&), see training/epoch_view.hpp.
 template <class R>
@@ -127,16 +141,19 @@ concept Refinery = requires(const R refinery, RowStats row, Cell cell) {
   { refinery.refreshed(row, cell) } -> std::same_as<float>;
 };
 
-// ---- Student -------------------------------------------------------------------------------------------------------
+// ---- Student
+// -------------------------------------------------------------------------------------------------------
 
 /// Texts -> logits, dlogits -> gradients. Knows nothing of candidate sets, losses or optimizers.
 ///   encode(text, ids)                append the ids of one text (thread-safe)
 ///   forward(batch, mode, logits)     logits [N, C]; in training mode keeps what backward needs
-///   backward(dlogits)                adds to the gradients of blocks(); dlogits [N, C] of the last training forward
-///   blocks()                         its parameters (optimizers/parameter_block.hpp)
+///   backward(dlogits)                adds to the gradients of blocks(); dlogits [N, C] of the last
+///   training forward blocks()                         its parameters
+///   (optimizers/parameter_block.hpp)
 template <class S>
-concept Student = requires(S student, const S& fixed, std::string_view text, std::vector<std::int32_t>& ids,
-                           TextBatch batch, MatrixView<float> logits, MatrixView<const float> dlogits) {
+concept Student = requires(S student, const S& fixed, std::string_view text,
+                           std::vector<std::int32_t>& ids, TextBatch batch,
+                           MatrixView<float> logits, MatrixView<const float> dlogits) {
   { S::name } -> std::convertible_to<std::string_view>;
   { fixed.classes() } -> std::convertible_to<int>;
   fixed.encode(text, ids);
@@ -145,11 +162,12 @@ concept Student = requires(S student, const S& fixed, std::string_view text, std
   student.blocks();
 };
 
-/// A student whose forward pass is classify(embed(batch)): embeddings [N, D] can be mixed (Eq. 10 of the paper).
+/// A student whose forward pass is classify(embed(batch)): embeddings [N, D] can be mixed (Eq. 10
+/// of the paper).
 ///   embed(batch, mode, embeddings)          embeddings [N, D]
 ///   classify(embeddings, mode, logits)      logits [M, C], M may differ from N
-///   classify_backward(dlogits, dembeddings) gradients of the head, and [M, D] gradients of its input (set, not added)
-///   embed_backward(dembeddings)             gradients of the rest, [N, D]
+///   classify_backward(dlogits, dembeddings) gradients of the head, and [M, D] gradients of its
+///   input (set, not added) embed_backward(dembeddings)             gradients of the rest, [N, D]
 template <class S>
 concept EmbeddingStudent = Student<S> &&
     requires(S student, TextBatch batch, MatrixView<float> matrix, MatrixView<const float> fixed) {
@@ -174,10 +192,11 @@ concept Annotator = requires(A annotator, const Texts& texts) {
   { annotator.annotate(texts) } -> std::same_as<Annotations>;
 };
 
-/// A second view of an encoded or raw text. `view(epoch, sample, ids, out)` writes the ids of the view.
+/// A second view of an encoded or raw text. `view(epoch, sample, ids, out)` writes the ids of the
+/// view.
 template <class A>
-concept Augmenter = requires(const A augmenter, std::uint64_t epoch, std::int64_t sample, TokenSpan ids,
-                             std::vector<std::int32_t>& out) {
+concept Augmenter = requires(const A augmenter, std::uint64_t epoch, std::int64_t sample,
+                             TokenSpan ids, std::vector<std::int32_t>& out) {
   { A::name } -> std::convertible_to<std::string_view>;
   augmenter.view(epoch, sample, ids, out);
 };
@@ -187,7 +206,8 @@ template <class O>
 concept Optimizer = requires(O optimizer, std::span<ParameterBlock> blocks, float learning_rate) {
   { O::name } -> std::convertible_to<std::string_view>;
   optimizer.step(blocks, learning_rate);
-  optimizer.settle(blocks, learning_rate);  // applies what was put off for rows not touched lately (lazy decay)
+  optimizer.settle(
+      blocks, learning_rate);  // applies what was put off for rows not touched lately (lazy decay)
 };
 
 /// The learning rate's factor at a fraction [0, 1] of the training.

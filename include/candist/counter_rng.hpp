@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Counter-based random numbers: what is drawn depends on (seed, purpose, epoch, sample) and on nothing else, so results
-// do not change with threads, batch packing or restarts.
+// Counter-based random numbers: what is drawn depends on (seed, purpose, epoch, sample) and on
+// nothing else, so results do not change with threads, batch packing or restarts.
 #pragma once
 
 #include <cmath>
@@ -27,13 +27,16 @@ enum class RandomPurpose : std::uint32_t {
   resampling,
 };
 
-/// Philox4x32-10 (Salmon et al., SC 2011) with key = seed and counter = (draw, sample, epoch, purpose).
+/// Philox4x32-10 (Salmon et al., SC 2011) with key = seed and counter = (draw, sample, epoch,
+/// purpose).
 class CounterRng {
  public:
-  CANDIST_HD CounterRng(std::uint64_t seed, RandomPurpose purpose, std::uint64_t epoch = 0, std::uint64_t sample = 0)
+  CANDIST_HD CounterRng(std::uint64_t seed, RandomPurpose purpose, std::uint64_t epoch = 0,
+                        std::uint64_t sample = 0)
       : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
         counter_{0, static_cast<std::uint32_t>(sample),
-                 static_cast<std::uint32_t>(epoch) ^ (static_cast<std::uint32_t>(sample >> 32) * 0x9E3779B9u),
+                 static_cast<std::uint32_t>(epoch) ^
+                     (static_cast<std::uint32_t>(sample >> 32) * 0x9E3779B9u),
                  static_cast<std::uint32_t>(purpose)} {}
 
   /// 32 random bits.
@@ -53,7 +56,8 @@ class CounterRng {
     const float v = uniform();
     return std::sqrt(-2.0f * std::log(u)) * std::cos(6.28318530718f * v);
   }
-  /// Beta(a, b) for whole a, b >= 1: the a-th smallest of a + b - 1 uniforms, through sums of exponentials.
+  /// Beta(a, b) for whole a, b >= 1: the a-th smallest of a + b - 1 uniforms, through sums of
+  /// exponentials.
   CANDIST_HD float beta(int a, int b) {
     float left = 0.0f;
     float right = 0.0f;
@@ -89,14 +93,16 @@ class CounterRng {
   int used_ = 4;
 };
 
-/// A random order of {0, ..., n - 1} (Fisher and Yates), the same for the same (seed, purpose, epoch).
-inline std::vector<std::int64_t> random_order(std::int64_t n, std::uint64_t seed, RandomPurpose purpose,
-                                              std::uint64_t epoch) {
+/// A random order of {0, ..., n - 1} (Fisher and Yates), the same for the same (seed, purpose,
+/// epoch).
+inline std::vector<std::int64_t> random_order(std::int64_t n, std::uint64_t seed,
+                                              RandomPurpose purpose, std::uint64_t epoch) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   CounterRng rng(seed, purpose, epoch);
   for (std::int64_t i = n - 1; i > 0; --i) {
-    std::swap(order[static_cast<std::size_t>(i)], order[rng.below(static_cast<std::uint32_t>(i + 1))]);
+    std::swap(order[static_cast<std::size_t>(i)],
+              order[rng.below(static_cast<std::uint32_t>(i + 1))]);
   }
   return order;
 }

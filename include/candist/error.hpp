@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything candist throws. The kind says whose fault it is, and with that the exit code of a program.
+// Everything candist throws. The kind says whose fault it is, and with that the exit code of a
+// program.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct Error : std::runtime_error {
 struct InputError : Error {
   using Error::Error;
   /// "FILE:LINE: found ..., expected ...". Lines count from 1; line 0 means the file as a whole.
-  InputError(std::string_view file, std::int64_t line, std::string_view found, std::string_view expected);
+  InputError(std::string_view file, std::int64_t line, std::string_view found,
+             std::string_view expected);
 };
 
 /// A caller's shapes do not fit together. Programs exit with 2.
@@ -28,12 +30,14 @@ struct ShapeError : Error {
   using Error::Error;
 };
 
-/// The machine failed while running (disk full, file vanished, loss not finite). Programs exit with 1.
+/// The machine failed while running (disk full, file vanished, loss not finite). Programs exit
+/// with 1.
 struct RunError : Error {
   using Error::Error;
 };
 
-/// The user asked to stop (Ctrl-C). State has been saved where a place was named. Programs exit with 130.
+/// The user asked to stop (Ctrl-C). State has been saved where a place was named. Programs exit
+/// with 130.
 struct Interrupted : Error {
   using Error::Error;
 };
@@ -51,7 +55,8 @@ inline InputError::InputError(std::string_view file, std::int64_t line, std::str
       }()) {}
 
 namespace detail {
-[[noreturn]] inline void shapes_differ(std::int64_t a, std::int64_t b, const char* what, const char* file, int line) {
+[[noreturn]] inline void shapes_differ(std::int64_t a, std::int64_t b, const char* what,
+                                       const char* file, int line) {
   throw ShapeError(std::string(what) + ": " + std::to_string(a) + " and " + std::to_string(b) +
                    " must be equal (checked at " + file + ":" + std::to_string(line) + ")");
 }
@@ -59,10 +64,12 @@ namespace detail {
 
 }  // namespace candist
 
-/// Throws ShapeError naming both numbers when they differ: CANDIST_EXPECT_EQ(a, b, "logits rows, candidate rows").
-#define CANDIST_EXPECT_EQ(a, b, what)                                                                             \
-  do {                                                                                                            \
-    const auto candist_a = static_cast<std::int64_t>(a);                                                          \
-    const auto candist_b = static_cast<std::int64_t>(b);                                                          \
-    if (candist_a != candist_b) ::candist::detail::shapes_differ(candist_a, candist_b, what, __FILE__, __LINE__); \
+/// Throws ShapeError naming both numbers when they differ: CANDIST_EXPECT_EQ(a, b, "logits rows,
+/// candidate rows").
+#define CANDIST_EXPECT_EQ(a, b, what)                                                   \
+  do {                                                                                  \
+    const auto candist_a = static_cast<std::int64_t>(a);                                \
+    const auto candist_b = static_cast<std::int64_t>(b);                                \
+    if (candist_a != candist_b)                                                         \
+      ::candist::detail::shapes_differ(candist_a, candist_b, what, __FILE__, __LINE__); \
   } while (false)

@@ -22,8 +22,12 @@ struct MatrixView {
   CANDIST_HD T& operator()(std::int64_t r, std::int64_t c) const { return data[r * columns + c]; }
   CANDIST_HD std::int64_t size() const { return rows * columns; }
   /// Rows [begin, begin + count).
-  CANDIST_HD MatrixView slice(std::int64_t begin, std::int64_t count) const { return {row(begin), count, columns}; }
-  CANDIST_HD operator MatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, columns}; }
+  CANDIST_HD MatrixView slice(std::int64_t begin, std::int64_t count) const {
+    return {row(begin), count, columns};
+  }
+  CANDIST_HD operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
+    return {data, rows, columns};
+  }
 };
 
 }  // namespace candist

@@ -1,11 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a loss or a refinery sees of one row of logits: `RowStats` (sums over the row) and one `Cell`.
+// What a loss or a refinery sees of one row of logits: `RowStats` (sums over the row) and one
+// `Cell`.
 //
-// Neither ever loops or touches memory: the driver does (training/row_program.hpp on the host, a fused kernel on the
-// device), and hands out these two. All logits are given minus the largest of their row, so every loss is exactly
-// invariant to a constant added to the row; `RowStats::shift` is that largest logit.
+// Neither ever loops or touches memory: the driver does (training/row_program.hpp on the host, a
+// fused kernel on the device), and hands out these two. All logits are given minus the largest of
+// their row, so every loss is exactly invariant to a constant added to the row; `RowStats::shift`
+// is that largest logit.
 #pragma once
 
 #include <cmath>
@@ -21,10 +23,12 @@ struct Cell {
   float logit = 0.0f;      ///< z_j minus the row's largest logit, hence <= 0
   bool candidate = false;  ///< j in S
   float target = 0.0f;     ///< q_j, a constant: no gradient goes through it
-  float memory = 0.0f;     ///< second stored table of the refinery (ELR's running prediction); 0 where there is none
+  float memory = 0.0f;  ///< second stored table of the refinery (ELR's running prediction); 0 where
+                        ///< there is none
 };
 
-/// Sums over one row of C logits z with candidate set S, k = |S|. p = softmax(z), P_S = sum of p over S.
+/// Sums over one row of C logits z with candidate set S, k = |S|. p = softmax(z), P_S = sum of p
+/// over S.
 struct RowStats {
   static constexpr int max_sums = 4;
 
@@ -40,8 +44,8 @@ struct RowStats {
   float candidate_sum = 0.0f;  ///< sum of the shifted logits over S
   float outside_sum = 0.0f;    ///< sum of the shifted logits outside S
   float target_mass = 0.0f;    ///< sum of the targets
-  float target_dot = 0.0f;     ///< sum of target times shifted logit (cells of zero target left out)
-  float sums[max_sums] = {};   ///< what the loss's own `sum<I>` adds up to
+  float target_dot = 0.0f;    ///< sum of target times shifted logit (cells of zero target left out)
+  float sums[max_sums] = {};  ///< what the loss's own `sum<I>` adds up to
 
   /// log p_j.
   CANDIST_HD float log_prob(Cell cell) const { return cell.logit - lse; }
@@ -57,9 +61,13 @@ struct RowStats {
     return cell.label == argmax ? expf(cell.logit - rest_lse) : p / (1.0f - p);
   }
   /// r_j = p_j / P_S inside S, 0 outside: the renormalised prediction. Finite however small P_S is.
-  CANDIST_HD float share(Cell cell) const { return cell.candidate ? expf(cell.logit - candidate_lse) : 0.0f; }
+  CANDIST_HD float share(Cell cell) const {
+    return cell.candidate ? expf(cell.logit - candidate_lse) : 0.0f;
+  }
   /// p_j / (1 - P_S) outside S, 0 inside.
-  CANDIST_HD float outside_share(Cell cell) const { return cell.candidate ? 0.0f : expf(cell.logit - outside_lse); }
+  CANDIST_HD float outside_share(Cell cell) const {
+    return cell.candidate ? 0.0f : expf(cell.logit - outside_lse);
+  }
   /// log P_S.
   CANDIST_HD float log_candidate_mass() const { return candidate_lse - lse; }
   /// P_S.

@@ -17,9 +17,10 @@ enum class Decay { none, weight };
 /// Does every step touch all rows, or only those listed?
 enum class Rows { dense, sparse };
 
-/// Parameters [rows, width], row-major, owned by the student. A dense block has a gradient of the same shape. A
-/// row-sparse block (hashed tables, embeddings) keeps gradients only of the rows touched since the last step: gradient
-/// row i, [touched.size(), width], belongs to parameter row touched[i]; no row is listed twice.
+/// Parameters [rows, width], row-major, owned by the student. A dense block has a gradient of the
+/// same shape. A row-sparse block (hashed tables, embeddings) keeps gradients only of the rows
+/// touched since the last step: gradient row i, [touched.size(), width], belongs to parameter row
+/// touched[i]; no row is listed twice.
 struct ParameterBlock {
   std::string_view name;    ///< unique in the student, stable across versions (checkpoints use it)
   std::span<float> values;  ///< [rows * width]
@@ -27,7 +28,7 @@ struct ParameterBlock {
   std::int64_t width = 0;
   Rows access = Rows::dense;
   Decay decay = Decay::weight;
-  std::span<float> gradient;              ///< [rows * width] or [touched.size() * width]; students add to it
+  std::span<float> gradient;  ///< [rows * width] or [touched.size() * width]; students add to it
   std::span<const std::int32_t> touched;  ///< row-sparse blocks only
 };
 
