@@ -88,8 +88,8 @@ concept Loss = std::is_trivially_copyable_v<L> &&  // kernels take it by value
     requires {
   { L::reference } -> std::convertible_to<std::string_view>;
 } &&                                              // the paper
-    (HasRowValue<L> != HasCellTerm<L>)&&          // exactly one way to the value
-    (HasLogitGradient<L> != HasLogProbSlope<L>);  // exactly one way to the gradient
+    (HasRowValue<L> || HasCellTerm<L>)&&          // a way to the value
+    (HasLogitGradient<L> || HasLogProbSlope<L>);  // a way to the gradient
 
 // ---- CandidateSet
 // --------------------------------------------------------------------------------------------------
@@ -127,12 +127,15 @@ enum class Refresh {
   after_step,    ///< from a second forward pass after the optimizer's step (RC, CAVL, LW)
 };
 
-/// How the target of a row follows the student's prediction. Row part: host and device, like a
-/// loss.
-///   initial(row, cell)   stored target before training; cell.target holds the prior weight of the
-///   candidate set refreshed(row, cell) new stored target; cell.target holds the old one
-///   target(row, cell)    what the loss is given at this visit, from the stored cell.target
-/// Optional epoch part, on the host: begin_epoch(EpochView&), see training/epoch_view.hpp.
+/// How the target of a row follows the student's prediction. Row part, host and device, like a
+/// loss:
+///   initial(row, cell)    stored target before training; cell.target holds the prior weight of the
+///   candidate set refreshed(row, cell)  new stored target; cell.target holds the old one
+/// Optional parts:
+///   score(row, cell)      the candidate of the largest score is row.chosen in refreshed() (CAVL)
+///   remembered(row, cell) new value of a second stored table, cell.memory (ELR, POP)
+///   begin_epoch(view)     on the host, decides how every row's target is treated
+///   (refineries/epoch_view.hpp)
 template <class R>
 concept Refinery = requires(const R refinery, RowStats row, Cell cell) {
   { R::name } -> std::convertible_to<std::string_view>;

@@ -4,7 +4,7 @@
 // What a loss or a refinery sees of one row of logits: `RowStats` (sums over the row) and one
 // `Cell`.
 //
-// Neither ever loops or touches memory: the driver does (training/row_program.hpp on the host, a
+// Neither ever loops or touches memory: the driver does (kernels/row_loss.hpp on the host, a
 // fused kernel on the device), and hands out these two. All logits are given minus the largest of
 // their row, so every loss is exactly invariant to a constant added to the row; `RowStats::shift`
 // is that largest logit.
@@ -36,6 +36,7 @@ struct RowStats {
   int candidates = 0;          ///< k
   int argmax = 0;              ///< label of the largest logit (the first, if several)
   int candidate_argmax = -1;   ///< the same over S; -1 when S is empty
+  int chosen = -1;             ///< candidate of the refinery's largest score; -1 without scores
   float shift = 0.0f;          ///< the largest logit, as given
   float lse = 0.0f;            ///< log sum exp of the shifted logits over all classes
   float rest_lse = 0.0f;       ///< the same without the argmax; -inf when C = 1
@@ -45,7 +46,7 @@ struct RowStats {
   float outside_sum = 0.0f;    ///< sum of the shifted logits outside S
   float target_mass = 0.0f;    ///< sum of the targets
   float target_dot = 0.0f;    ///< sum of target times shifted logit (cells of zero target left out)
-  float sums[max_sums] = {};  ///< what the loss's own `sum<I>` adds up to
+  float sums[max_sums] = {};  ///< what the loss's own `sum` adds up to
 
   /// log p_j.
   CANDIST_HD float log_prob(Cell cell) const { return cell.logit - lse; }
