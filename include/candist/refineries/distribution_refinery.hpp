@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "candist/refineries/epoch_view.hpp"
+
+namespace candist {
+
+enum class Switch { off, on };
+
+/// Every part of Table 6 has a switch; every point that the paper leaves open is an option whose
+/// default is the best evidence there is (docs/paper_map.md).
+struct DistributionRefineryOptions {
+  Switch renormalise = Switch::on;     ///< Ren.: Eq. 1; off = targets stay the prior
+  Switch filter_outside = Switch::on;  ///< Out.: Eq. 2
+  Switch sharpen = Switch::on;         ///< Sha.: Eq. 3 and the first case of Eq. 5
+  Switch class_wise =
+      Switch::on;              ///< Cla.: small loss within each predicted class, not over all rows
+  Switch rescue = Switch::on;  ///< Hig.: Eq. 4
+  float delta = 0.5f;          ///< share of small-loss rows that is sharpened
+  float gamma = 0.85f;         ///< sharpening temperature
+  float tau = 0.99f;       ///< confidence above which a row of D_out is rescued; >= 1 never rescues
+  int warm_up_epochs = 3;  ///< epochs of Ren. alone
+
+  /// What "iteration t - 1" of Eq. 1 is: the row's last visit (same_forward), this visit's own
+  /// forward (before_loss), or a second forward after the step (after_step).
+  Refresh when = Refresh::same_forward;
+  /// Where p of Eq. 2 to 4 comes from.
+  PredictionSource predictions = PredictionSource::evaluation_pass;
+  /// Which q stands in the loss l_i of Eq. 3.
+  enum class SelectionLoss { renormalised, stored } selection_loss = SelectionLoss::renormalised;
+  /// How delta n_c becomes a whole number.
+  enum class Rounding { up_at_least_one, down } rounding = Rounding::up_at_least_one;
+};
+
+/// The paper's Distribution Refinery: renormalise inside the set, drop rows whose prediction left
+/// the set, sharpen the reliable ones, take over confident predictions outside the set. Reference:
+/// CanDist Eq. 1-5 and Alg. 1, arXiv:2506.03857.
+class DistributionRefinery {
+ public:
+  static constexpr const char* name = "distribution_refinery";
+  static constexpr const char* reference = "CanDist Eq. 1-5";
+
+  explicit DistributionRefinery(DistributionRefineryOptions options = {}) : options_(options) {}
+
+  Refresh refresh() const {
+    return options_.renormalise == Switch::on ? options_.when : Refresh::never;
+  }
+  float initial(RowStats, Cell cell) const { return cell.target; }
+  float refreshed(RowStats row, Cell cell) const { return row.share(cell); }
+  /// 1 / gamma, the exponent of Treatment::sharpened.
+  float sharpening() const { return 1.0f / options_.gamma; }
+
+  PredictionSource predictions(int epoch) const {
+    return selects(epoch) ? options_.predictions : PredictionSource::none;
+  }
+  void begin_epoch(EpochView& view) const;
+
+  const DistributionRefineryOptions& options() const { return options_; }
+
+ private:
+  bool selects(int epoch) const {
+    return epoch >= options_.warm_up_epochs &&
+           (options_.filter_outside == Switch::on || options_.sharpen == Switch::on);
+  }
+  void sharpen_small_losses(EpochView& view) const;
+
+  DistributionRefineryOptions options_;
+};
+static_assert(Refinery<DistributionRefinery>);
+
+inline void DistributionRefinery::begin_epoch(EpochView& view) const {
+  if (!selects(view.epoch)) return;
+  if (options_.filter_outside == Switch::on) {
+    for (std::size_t i = 0; i < view.plans.size(); ++i) {
+      const RowSummary& summary = view.summaries[i];
+      if (summary.inside) continue;
+      const bool rescued = options_.rescue == Switch::on && summary.confidence > options_.tau;
+      view.plans[i] = {rescued ? Treatment::one_hot : Treatment::without_target, true,
+                       summary.argmax};
+    }
+  }
+  if (options_.sharpen == Switch::on) sharpen_small_losses(view);
+}
+
+inline void DistributionRefinery::sharpen_small_losses(EpochView& view) const {
+  using Options = DistributionRefineryOptions;
+  const auto loss = [&](std::int64_t i) {
+    const RowSummary& summary = view.summaries[static_cast<std::size_t>(i)];
+    return options_.selection_loss == Options::SelectionLoss::renormalised
+               ? summary.renormalised_loss
+               : summary.stored_loss;
+  };
+  // Group 0 alone when the selection is global, else one group a predicted class.
+  const bool by_class = options_.class_wise == Switch::on;
+  std::vector<std::vector<std::int64_t>> groups(
+      by_class ? static_cast<std::size_t>(view.targets.columns) : 1);
+  for (std::size_t i = 0; i < view.plans.size(); ++i) {
+    if (view.plans[i].outside) continue;
+    groups[by_class ? static_cast<std::size_t>(view.summaries[i].argmax) : 0].push_back(
+        static_cast<std::int64_t>(i));
+  }
+  for (auto& group : groups) {
+    if (group.empty()) continue;
+    const double wanted = static_cast<double>(options_.delta) * static_cast<double>(group.size());
+    const double whole = options_.rounding == Options::Rounding::down
+                             ? std::floor(wanted)
+                             : std::max(1.0, std::ceil(wanted - 1e-6));  // 0.6 * 5 is 3, not 4
+    const auto count = std::min(static_cast<std::size_t>(whole), group.size());
+    // Equal losses are taken in row order, so the choice does not depend on the sort.
+    std::sort(group.begin(), group.end(), [&](std::int64_t a, std::int64_t b) {
+      return loss(a) != loss(b) ? loss(a) < loss(b) : a < b;
+    });
+    for (std::size_t k = 0; k < count; ++k) {
+      view.plans[static_cast<std::size_t>(group[k])].treatment = Treatment::sharpened;
+    }
+  }
+}
+
+}  // namespace candist
