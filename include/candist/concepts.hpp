@@ -135,7 +135,7 @@ enum class Refresh {
 ///   score(row, cell)      the candidate of the largest score is row.chosen in refreshed() (CAVL)
 ///   remembered(row, cell) new value of a second stored table, cell.memory (ELR, POP)
 ///   begin_epoch(view)     on the host, decides how every row's target is treated
-///   (refineries/epoch_view.hpp)
+///   (epoch_view.hpp)
 template <class R>
 concept Refinery = requires(const R refinery, RowStats row, Cell cell) {
   { R::name } -> std::convertible_to<std::string_view>;

@@ -10,7 +10,7 @@
 #include <limits>
 #include <span>
 
-#include "candist/losses/loss_traits.hpp"
+#include "candist/loss_traits.hpp"
 
 namespace candist {
 

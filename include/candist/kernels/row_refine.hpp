@@ -9,7 +9,7 @@
 #include <span>
 
 #include "candist/kernels/row_loss.hpp"
-#include "candist/refineries/epoch_view.hpp"
+#include "candist/epoch_view.hpp"
 
 namespace candist {
 

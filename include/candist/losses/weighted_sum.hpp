@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "candist/losses/loss_traits.hpp"
+#include "candist/loss_traits.hpp"
 
 namespace candist {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "candist/refineries/epoch_view.hpp"
+#include "candist/epoch_view.hpp"
 
 namespace candist {
 

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <vector>
 
-#include "candist/refineries/epoch_view.hpp"
+#include "candist/epoch_view.hpp"
 
 namespace candist {
 
