@@ -36,7 +36,7 @@ float sharpening_of(const R& refinery) {
   }
 }
 template <Refinery R>
-void begin_epoch(R& refinery, EpochView& view) {
+void plan_epoch(R& refinery, EpochView& view) {
   if constexpr (requires { refinery.begin_epoch(view); }) refinery.begin_epoch(view);
 }
 template <Refinery R>

@@ -133,7 +133,7 @@ void RowProgram<LossPolicy, RefineryPolicy, View>::begin_epoch(int epoch) {
   std::span<const RowSummary> summaries;
   if (predictions(epoch) != PredictionSource::none) summaries = store_.summaries;
   EpochView view{epoch, summaries, store_.targets(), store_.memory(), store_.plans};
-  candist::begin_epoch(refinery_, view);
+  plan_epoch(refinery_, view);
 }
 
 template <class LossPolicy, class RefineryPolicy, CandidateView View>

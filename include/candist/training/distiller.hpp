@@ -1,0 +1,257 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Alg. 1 of CanDist: the training loop over any composition of policies.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "candist/augmenters/second_view.hpp"
+#include "candist/counter_rng.hpp"
+#include "candist/optimizers/schedules.hpp"
+#include "candist/training/auxiliary_terms.hpp"
+#include "candist/training/batch_workspace.hpp"
+#include "candist/training/evaluation.hpp"
+#include "candist/training/row_program.hpp"
+
+namespace candist {
+
+struct TrainingOptions {
+  int epochs = 20;
+  int batch = 32;
+  float learning_rate = 0.1f;
+  std::uint64_t seed = 1;
+  int threads = 1;  ///< of evaluation passes; results do not depend on it
+  Denominator denominator = Denominator::rows_with_target;
+  AuxiliaryTerms auxiliary;
+  const std::atomic<bool>* stop =
+      nullptr;  ///< set to true: training throws Interrupted after the batch at hand
+};
+
+/// What one epoch came to.
+struct EpochReport {
+  int epoch = 0;  ///< from 0
+  int epochs = 0;
+  double loss = 0.0;  ///< mean over the visited rows that had a target
+  std::int64_t rows = 0;
+  std::int64_t with_target = 0;
+  std::int64_t sharpened = 0;
+  std::int64_t rescued = 0;
+  std::int64_t outside = 0;
+  std::int64_t tokens = 0;
+  float learning_rate = 0.0f;  ///< of the last step
+  double seconds = 0.0;
+};
+
+/// Where a training stands between two batches.
+struct TrainingPosition {
+  std::int32_t epoch = 0;
+  std::int64_t next_row = 0;  ///< rows of the epoch already visited
+  EpochReport report;
+};
+
+/// No callback.
+struct NoCallback {};
+/// Training starts from its beginning.
+struct StartAnew {
+  template <class Program>
+  TrainingPosition operator()(Program&) const {
+    return {};
+  }
+};
+
+/// The one place where candidates, loss, refinery and student meet: trains a student on the
+/// candidate sets of N encoded texts (Alg. 1). A callback is any struct with one of
+///     void on_batch(const EpochReport& so_far);
+///     void on_epoch(const EpochReport& report);
+///     void on_interrupt(const auto& distiller, const auto& program, const TrainingPosition&
+///     where);
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H = LinearDecay>
+class Distiller {
+ public:
+  Distiller(LossPolicy loss, RefineryPolicy refinery, S student, O optimizer,
+            TrainingOptions options = {}, H schedule = {})
+      : loss_(std::move(loss)),
+        refinery_(std::move(refinery)),
+        student_(std::move(student)),
+        optimizer_(std::move(optimizer)),
+        options_(options),
+        schedule_(schedule) {}
+
+  /// Trains on texts and candidates of the same N rows. `augmenter` gives the second view of a
+  /// text. `resume` (optional) is given the row program before the first batch and returns where to
+  /// go on. Throws ShapeError when rows or classes differ, RunError when a loss is not finite,
+  /// Interrupted when asked to stop.
+  template <CandidateSet Set, Augmenter A = NoSecondView, class Callback = NoCallback,
+            class Resume = StartAnew>
+  void fit(const EncodedTexts& texts, const Set& candidates, const A& augmenter = {},
+           Callback&& callback = {}, Resume&& resume = {});
+
+  /// Argmax and its probability for every text; does not depend on `threads` or on how texts are
+  /// batched.
+  Predictions predict(const EncodedTexts& texts);
+
+  S& student() { return student_; }
+  const S& student() const { return student_; }
+  O& optimizer() { return optimizer_; }
+  const O& optimizer() const { return optimizer_; }
+
+ private:
+  template <class Program, class A>
+  VisitReport step(Program& program, const EncodedTexts& texts, const A& augmenter,
+                   std::span<const std::int64_t> rows, int epoch, double epochs_done,
+                   float learning_rate);
+  template <class Work>
+  void evaluate(const EncodedTexts& texts, Work&& work);
+
+  LossPolicy loss_;
+  RefineryPolicy refinery_;
+  S student_;
+  O optimizer_;
+  TrainingOptions options_;
+  H schedule_;
+  BatchWorkspace workspace_;
+};
+
+// ---- definitions
+// -------------------------------------------------------------------------------------------------
+
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
+template <CandidateSet Set, Augmenter A, class Callback, class Resume>
+void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& texts,
+                                                         const Set& candidates, const A& augmenter,
+                                                         Callback&& callback, Resume&& resume) {
+  RowProgram program(loss_, refinery_, candidates.view());
+  CANDIST_EXPECT_EQ(texts.rows(), program.rows(), "texts, candidate sets");
+  CANDIST_EXPECT_EQ(student_.classes(), program.classes(),
+                    "classes of the student, classes of the candidate sets");
+  if (texts.rows() == 0) throw ShapeError("there are no texts to train on");
+  TrainingPosition where = resume(program);
+
+  const std::int64_t n = texts.rows();
+  for (; where.epoch < options_.epochs; ++where.epoch) {
+    const int epoch = where.epoch;
+    auto clock = std::chrono::steady_clock::now();
+    if (where.next_row == 0) {
+      if (program.predictions(epoch) == PredictionSource::evaluation_pass) {
+        evaluate(texts, [&](std::int64_t first, MatrixView<const float> logits) {
+          program.note(first, logits);
+        });
+      }
+      program.begin_epoch(epoch);
+      where.report = {};
+      where.report.epoch = epoch;
+      where.report.epochs = options_.epochs;
+      for (std::int64_t row = 0; row < n; ++row) {
+        const RowPlan& plan = program.plan(row);
+        where.report.outside += plan.outside ? 1 : 0;
+        where.report.sharpened += plan.treatment == Treatment::sharpened ? 1 : 0;
+        where.report.rescued += plan.treatment == Treatment::one_hot ? 1 : 0;
+      }
+    }
+    const std::vector<std::int64_t> order = random_order(
+        n, options_.seed, RandomPurpose::epoch_order, static_cast<std::uint64_t>(epoch));
+    EpochReport& report = where.report;
+    while (where.next_row < n) {
+      const auto count =
+          static_cast<std::size_t>(std::min<std::int64_t>(options_.batch, n - where.next_row));
+      const auto rows = std::span(order).subspan(static_cast<std::size_t>(where.next_row), count);
+      const double epochs_done =
+          epoch + static_cast<double>(where.next_row) / static_cast<double>(n);
+      report.learning_rate = options_.learning_rate *
+                             schedule_.factor(static_cast<float>(epochs_done / options_.epochs));
+      const VisitReport visit =
+          step(program, texts, augmenter, rows, epoch, epochs_done, report.learning_rate);
+      report.loss +=
+          (visit.loss - report.loss * static_cast<double>(visit.with_target)) /
+          static_cast<double>(std::max<std::int64_t>(1, report.with_target + visit.with_target));
+      report.with_target += visit.with_target;
+      report.rows += static_cast<std::int64_t>(count);
+      for (const std::int64_t row : rows)
+        report.tokens += static_cast<std::int64_t>(texts[row].size());
+      where.next_row += static_cast<std::int64_t>(count);
+      const auto now = std::chrono::steady_clock::now();
+      report.seconds += std::chrono::duration<double>(now - clock).count();
+      clock = now;
+      if constexpr (requires { callback.on_batch(report); }) callback.on_batch(report);
+      if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
+        if constexpr (requires { callback.on_interrupt(*this, program, where); }) {
+          callback.on_interrupt(*this, program, where);
+        }
+        throw Interrupted("interrupted in epoch " + std::to_string(epoch + 1) + " of " +
+                          std::to_string(options_.epochs));
+      }
+    }
+    optimizer_.settle(student_.blocks(), report.learning_rate);
+    if constexpr (requires { callback.on_epoch(report); }) callback.on_epoch(report);
+    where.next_row = 0;
+  }
+}
+
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
+template <class Program, class A>
+VisitReport Distiller<LossPolicy, RefineryPolicy, S, O, H>::step(
+    Program& program, const EncodedTexts& texts, const A& augmenter,
+    std::span<const std::int64_t> rows, int epoch, double epochs_done, float learning_rate) {
+  const AuxiliaryTerms& terms = options_.auxiliary;
+  const float eta = terms.ramp(epochs_done);
+  BatchWorkspace& w = workspace_;
+  w.start(texts, rows);
+  if (terms.consistency() && eta > 0.0f)
+    w.add_second_views(augmenter, texts, program, rows, epoch, terms);
+  if (terms.mixup > 0.0f && eta > 0.0f)
+    w.choose_mixtures(program, rows, options_.seed, epoch, terms);
+  w.allocate(student_.classes());
+  if (w.mixtures.empty()) {
+    student_.forward(w.batch(), Mode::training, w.logits());
+  } else if constexpr (EmbeddingStudent<S>) {
+    w.allocate_embeddings(student_.width());
+    student_.embed(w.batch(), Mode::training, w.text_embeddings());
+    w.mix_embeddings();
+    student_.classify(w.embeddings(), Mode::training, w.logits());
+  } else {
+    throw InputError(std::string("mixup needs a student with an embedding; ") + S::name +
+                     " has none");
+  }
+
+  const VisitReport report = program.visit(rows, w.first_logits(), options_.denominator,
+                                           w.first_dlogits(), w.final_targets());
+  add_auxiliary_gradients(w, program, rows, terms, eta);
+
+  if (w.mixtures.empty()) {
+    student_.backward(w.dlogits());
+  } else if constexpr (EmbeddingStudent<S>) {
+    student_.classify_backward(w.dlogits(), w.dembeddings());
+    w.unmix_gradients();
+    student_.embed_backward(w.text_dembeddings());
+  }
+  optimizer_.step(student_.blocks(), learning_rate);
+  student_.zero_gradients();
+
+  if (program.wants_revisit()) {
+    student_.forward(w.batch().first(rows.size()), Mode::evaluation, w.first_logits());
+    program.revisit(rows, w.first_logits());
+  }
+  return report;
+}
+
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
+template <class Work>
+void Distiller<LossPolicy, RefineryPolicy, S, O, H>::evaluate(const EncodedTexts& texts,
+                                                              Work&& work) {
+  evaluate_student(student_, texts, options_.threads, std::forward<Work>(work));
+}
+
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
+Predictions Distiller<LossPolicy, RefineryPolicy, S, O, H>::predict(const EncodedTexts& texts) {
+  return candist::predict(student_, texts, options_.threads);
+}
+
+}  // namespace candist
