@@ -147,7 +147,8 @@ concept Refinery = requires(const R refinery, RowStats row, Cell cell) {
 // ---- Student
 // -------------------------------------------------------------------------------------------------------
 
-/// Texts -> logits, dlogits -> gradients. Knows nothing of candidate sets, losses or optimizers.
+/// Texts -> logits, dlogits -> gradients; a const forward(batch, logits), where there is one, may
+/// be shared by threads in evaluation. Knows nothing of candidate sets, losses or optimizers.
 ///   encode(text, ids)                append the ids of one text (thread-safe)
 ///   forward(batch, mode, logits)     logits [N, C]; in training mode keeps what backward needs
 ///   backward(dlogits)                adds to the gradients of blocks(); dlogits [N, C] of the last
@@ -162,6 +163,7 @@ concept Student = requires(S student, const S& fixed, std::string_view text,
   fixed.encode(text, ids);
   student.forward(batch, Mode::training, logits);
   student.backward(dlogits);
+  student.zero_gradients();
   student.blocks();
 };
 
@@ -204,13 +206,12 @@ concept Augmenter = requires(const A augmenter, std::uint64_t epoch, std::int64_
   augmenter.view(epoch, sample, ids, out);
 };
 
-/// Parameters and their gradients -> new parameters; gradients are zero afterwards.
+/// Parameters and their gradients -> new parameters.
 template <class O>
 concept Optimizer = requires(O optimizer, std::span<ParameterBlock> blocks, float learning_rate) {
   { O::name } -> std::convertible_to<std::string_view>;
   optimizer.step(blocks, learning_rate);
-  optimizer.settle(
-      blocks, learning_rate);  // applies what was put off for rows not touched lately (lazy decay)
+  optimizer.settle(blocks);  // applies what was put off for rows not touched lately (lazy decay)
 };
 
 /// The learning rate's factor at a fraction [0, 1] of the training.

@@ -189,7 +189,7 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
                           std::to_string(options_.epochs));
       }
     }
-    optimizer_.settle(student_.blocks(), report.learning_rate);
+    optimizer_.settle(student_.blocks());
     if constexpr (requires { callback.on_epoch(report); }) callback.on_epoch(report);
     where.next_row = 0;
   }

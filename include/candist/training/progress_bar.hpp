@@ -18,14 +18,19 @@
 
 namespace candist {
 
-/// Draws on standard error: one line that is redrawn on a terminal, a line every tenth elsewhere. Thread-safe.
+/// Draws on standard error: one line that is redrawn on a terminal, a line every tenth elsewhere.
+/// Thread-safe.
 class ProgressBar {
  public:
   enum class Output { shown, silent };
 
   /// `total` units of work, of which `unit` is the plural ("texts").
-  ProgressBar(std::string title, std::int64_t total, std::string unit, Output output = Output::shown)
-      : title_(std::move(title)), unit_(std::move(unit)), total_(std::max<std::int64_t>(total, 1)), output_(output),
+  ProgressBar(std::string title, std::int64_t total, std::string unit,
+              Output output = Output::shown)
+      : title_(std::move(title)),
+        unit_(std::move(unit)),
+        total_(std::max<std::int64_t>(total, 1)),
+        output_(output),
         terminal_(isatty(STDERR_FILENO) == 1) {}
   ~ProgressBar() { finish(); }
   ProgressBar(const ProgressBar&) = delete;
@@ -58,15 +63,18 @@ class ProgressBar {
 
  private:
   void draw(std::int64_t done, std::string_view note) const {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
     const double left = static_cast<double>(total_ - done) / std::max(rate, 1e-9);
     const int filled = static_cast<int>(std::min<std::int64_t>(24, done * 24 / total_));
     std::string bar(24, '.');
     std::fill_n(bar.begin(), filled, '#');
-    std::fprintf(stderr, "%s%s [%s] %3d %%  %.0f %s/s  %.0f s left  %.*s%s", terminal_ ? "\r\033[K" : "", title_.c_str(),
-                 bar.c_str(), static_cast<int>(std::min<std::int64_t>(100, done * 100 / total_)), rate, unit_.c_str(),
-                 std::max(left, 0.0), static_cast<int>(note.size()), note.data(), terminal_ ? "" : "\n");
+    std::fprintf(stderr, "%s%s [%s] %3d %%  %.0f %s/s  %.0f s left  %.*s%s",
+                 terminal_ ? "\r\033[K" : "", title_.c_str(), bar.c_str(),
+                 static_cast<int>(std::min<std::int64_t>(100, done * 100 / total_)), rate,
+                 unit_.c_str(), std::max(left, 0.0), static_cast<int>(note.size()), note.data(),
+                 terminal_ ? "" : "\n");
     std::fflush(stderr);
   }
 

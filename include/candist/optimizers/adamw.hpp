@@ -1,0 +1,67 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <istream>
+#include <ostream>
+#include <span>
+
+#include "candist/concepts.hpp"
+#include "candist/optimizers/optimizer_state.hpp"
+
+namespace candist {
+
+struct AdamWOptions {
+  float weight_decay = 0.01f;  ///< decoupled
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float epsilon = 1e-8f;
+};
+
+/// AdamW: decoupled decay, bias-corrected moments. Rows that a step does not touch: their moments
+/// decay for the missed steps at the next touch (exact), but the momentum does not move them
+/// meanwhile ("lazy" Adam). Reference: Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101.
+class AdamW {
+ public:
+  static constexpr const char* name = "adamw";
+
+  explicit AdamW(AdamWOptions options = {}) : options_(options), state_(2, options.weight_decay) {}
+
+  void step(std::span<ParameterBlock> blocks, float learning_rate) {
+    state_.begin_step(blocks, learning_rate);
+    const auto t = static_cast<double>(state_.step);
+    const auto correction1 =
+        static_cast<float>(1.0 - std::pow(static_cast<double>(options_.beta1), t));
+    const auto correction2 =
+        static_cast<float>(1.0 - std::pow(static_cast<double>(options_.beta2), t));
+    for_each_touched_row(
+        state_, blocks,
+        [&](const ParameterBlock& block, BlockState& state, std::int64_t row, float* w,
+            const float* g, std::int64_t missed) {
+          float* m = state.tables[0].data() + row * block.width;
+          float* v = state.tables[1].data() + row * block.width;
+          const float keep1 =
+              missed == 1 ? options_.beta1 : std::pow(options_.beta1, static_cast<float>(missed));
+          const float keep2 =
+              missed == 1 ? options_.beta2 : std::pow(options_.beta2, static_cast<float>(missed));
+          for (std::int64_t k = 0; k < block.width; ++k) {
+            m[k] = keep1 * m[k] + (1.0f - options_.beta1) * g[k];
+            v[k] = keep2 * v[k] + (1.0f - options_.beta2) * g[k] * g[k];
+            w[k] -= learning_rate * (m[k] / correction1) /
+                    (std::sqrt(v[k] / correction2) + options_.epsilon);
+          }
+        });
+  }
+  void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
+  void save(std::ostream& out) const { state_.save(out); }
+  void load(std::istream& in) { state_.load(in); }
+
+ private:
+  AdamWOptions options_;
+  OptimizerState state_;
+};
+static_assert(Optimizer<AdamW>);
+
+}  // namespace candist

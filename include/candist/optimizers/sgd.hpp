@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <istream>
+#include <ostream>
+#include <span>
+
+#include "candist/concepts.hpp"
+#include "candist/optimizers/optimizer_state.hpp"
+
+namespace candist {
+
+struct SgdOptions {
+  float weight_decay = 0.0f;  ///< decoupled
+};
+
+/// w <- (1 - lr wd) w - lr g. Exact for rows that a step does not touch.
+class Sgd {
+ public:
+  static constexpr const char* name = "sgd";
+
+  explicit Sgd(SgdOptions options = {}) : options_(options), state_(0, options.weight_decay) {}
+
+  void step(std::span<ParameterBlock> blocks, float learning_rate) {
+    state_.begin_step(blocks, learning_rate);
+    for_each_touched_row(state_, blocks,
+                         [&](const ParameterBlock& block, BlockState&, std::int64_t, float* w,
+                             const float* g, std::int64_t) {
+                           for (std::int64_t k = 0; k < block.width; ++k)
+                             w[k] -= learning_rate * g[k];
+                         });
+  }
+  void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
+  void save(std::ostream& out) const { state_.save(out); }
+  void load(std::istream& in) { state_.load(in); }
+
+ private:
+  SgdOptions options_;
+  OptimizerState state_;
+};
+static_assert(Optimizer<Sgd>);
+
+}  // namespace candist
