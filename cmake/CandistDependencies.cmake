@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 The candist authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Finds what candist stands on; nothing is ever downloaded. Sets CANDIST_CUDA_ENABLED.
+
+find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(xtensor REQUIRED)
+find_package(nlohmann_json 3 REQUIRED)
+find_package(simdjson 3 REQUIRED)
+
+set(CANDIST_CUDA_ENABLED OFF)
+if(NOT CANDIST_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "CANDIST_CUDA is ${CANDIST_CUDA}, expected AUTO, ON or OFF")
+endif()
+if(NOT CANDIST_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    # Never native: configuring on a machine without a GPU must work, and the build must run elsewhere.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    set(CANDIST_CUDA_ENABLED ON)
+  elseif(CANDIST_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "CANDIST_CUDA is ON, but there is no CUDA compiler (nvcc)")
+  endif()
+endif()
+
+message(STATUS "candist ${PROJECT_VERSION}: ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, "
+               "build type ${CMAKE_BUILD_TYPE}")
+if(CANDIST_CUDA_ENABLED)
+  message(STATUS "candist: CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+else()
+  message(STATUS "candist: no CUDA (CANDIST_CUDA=${CANDIST_CUDA}); everything is built for the CPU")
+endif()
