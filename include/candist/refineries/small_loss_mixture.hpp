@@ -110,8 +110,10 @@ inline std::vector<double> SmallLossMixture::lower_component(std::span<const dou
       }
       if (!(n > 0.0)) continue;
       const double mean = sum / n;
-      (first ? a : b) = {n / static_cast<double>(values.size()), mean,
-                         std::max(0.0, squares / n - mean * mean) + options_.variance_floor};
+      Gaussian& component = first ? a : b;
+      component.weight = n / static_cast<double>(values.size());
+      component.mean = mean;
+      component.variance = std::max(0.0, squares / n - mean * mean) + options_.variance_floor;
     }
   }
   if (a.mean > b.mean) {

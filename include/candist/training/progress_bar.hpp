@@ -50,19 +50,19 @@ class ProgressBar {
     }
     tenth_ = done * 10 / total_;
     drawn_ = now;
-    draw(done, note);
+    draw(done, std::string(note));
   }
   /// Ends the line.
   void finish() {
     if (output_ == Output::silent || finished_) return;
     finished_ = true;
     if (!terminal_) return;
-    draw(done_.load(), {});
+    draw(done_.load(), "");
     std::fputc('\n', stderr);
   }
 
  private:
-  void draw(std::int64_t done, std::string_view note) const {
+  void draw(std::int64_t done, const std::string& note) const {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
@@ -70,11 +70,10 @@ class ProgressBar {
     const int filled = static_cast<int>(std::min<std::int64_t>(24, done * 24 / total_));
     std::string bar(24, '.');
     std::fill_n(bar.begin(), filled, '#');
-    std::fprintf(stderr, "%s%s [%s] %3d %%  %.0f %s/s  %.0f s left  %.*s%s",
+    std::fprintf(stderr, "%s%s [%s] %3d %%  %.0f %s/s  %.0f s left  %s%s",
                  terminal_ ? "\r\033[K" : "", title_.c_str(), bar.c_str(),
                  static_cast<int>(std::min<std::int64_t>(100, done * 100 / total_)), rate,
-                 unit_.c_str(), std::max(left, 0.0), static_cast<int>(note.size()), note.data(),
-                 terminal_ ? "" : "\n");
+                 unit_.c_str(), std::max(left, 0.0), note.c_str(), terminal_ ? "" : "\n");
     std::fflush(stderr);
   }
 
