@@ -1,0 +1,18 @@
+# SPDX-FileCopyrightText: 2026 The candist authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# SOURCE must not compile, and the compiler's message must hold what its first line says: "// expect: WORDS".
+file(STRINGS ${SOURCE} lines LIMIT_COUNT 1)
+string(REGEX REPLACE "^// expect: " "" words "${lines}")
+if(words STREQUAL lines)
+  message(FATAL_ERROR "${SOURCE}: the first line is not '// expect: WORDS'")
+endif()
+execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -fconcepts-diagnostics-depth=3 -I${INCLUDE} ${SOURCE}
+                RESULT_VARIABLE result ERROR_VARIABLE message)
+if(result EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} compiles, and it should not")
+endif()
+string(FIND "${message}" "${words}" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "${SOURCE} fails without the words '${words}':\n${message}")
+endif()
