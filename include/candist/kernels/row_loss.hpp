@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <vector>
 
 #include "candist/loss_traits.hpp"
 
@@ -162,6 +163,10 @@ float row_loss(const L& loss, RowStats row, std::span<const Cell> cells, float g
   if (row.candidates == 0) {
     for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] = 0.0f;
     return 0.0f;
+  }
+  if (std::isnan(row.lse)) {  // no softmax: said here once, so that no loss can hide it
+    for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] = row.lse;
+    return row.lse;
   }
   if constexpr (requires { loss.temperature; }) {
     std::vector<Cell> cooled(cells.begin(), cells.end());
