@@ -85,14 +85,14 @@ inline SimulatedAnnotator::SimulatedAnnotator(SimulatedAnnotatorOptions options)
     refuse("found mean set size " + std::to_string(options_.mean_set_size) + ", expected 1 to " +
            std::to_string(options_.classes) + " (the classes)");
   }
+  if (options_.classes == 1 && options_.coverage < 1.0)
+    refuse("with one class the coverage can only be 1");
   // A set that misses the truth has at most C - 1 labels.
   if (options_.mean_set_size >
       options_.coverage * classes + (1.0 - options_.coverage) * (classes - 1.0) + 1e-9) {
     refuse("a mean set size of " + std::to_string(options_.mean_set_size) +
            " cannot be reached with coverage " + std::to_string(options_.coverage));
   }
-  if (options_.classes == 1 && options_.coverage < 1.0)
-    refuse("with one class the coverage can only be 1");
   if (options_.single_accuracy < 0.0) options_.single_accuracy = 0.8 * options_.coverage;
   if (options_.single_accuracy > options_.coverage)
     refuse("the first candidate cannot be right more often than the set");
