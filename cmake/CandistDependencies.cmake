@@ -1,13 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Finds what candist stands on; nothing is ever downloaded. Sets CANDIST_CUDA_ENABLED.
+# Finds what candist stands on; nothing is ever downloaded. Sets CANDIST_CUDA_ENABLED and CANDIST_BLAS_FOUND.
 
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(xtensor REQUIRED)
 find_package(nlohmann_json 3 REQUIRED)
 find_package(simdjson 3 REQUIRED)
+
+set(CANDIST_BLAS_FOUND OFF)
+if(NOT CANDIST_BLAS MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "CANDIST_BLAS is ${CANDIST_BLAS}, expected AUTO, ON or OFF")
+endif()
+if(NOT CANDIST_BLAS STREQUAL "OFF")
+  set(BLA_VENDOR OpenBLAS)
+  find_package(BLAS QUIET)
+  if(BLAS_FOUND)
+    set(CANDIST_BLAS_FOUND ON)
+  elseif(CANDIST_BLAS STREQUAL "ON")
+    message(FATAL_ERROR "CANDIST_BLAS is ON, but there is no OpenBLAS (Debian: libopenblas-dev)")
+  endif()
+endif()
 
 set(CANDIST_CUDA_ENABLED OFF)
 if(NOT CANDIST_CUDA MATCHES "^(AUTO|ON|OFF)$")
@@ -18,7 +32,8 @@ if(NOT CANDIST_CUDA STREQUAL "OFF")
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     # Never native: configuring on a machine without a GPU must work, and the build must run elsewhere.
-    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    # Code for A100 and H100, and PTX of the last for what comes after.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
       set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
     endif()
     enable_language(CUDA)
@@ -31,6 +46,13 @@ endif()
 
 message(STATUS "candist ${PROJECT_VERSION}: ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, "
                "build type ${CMAKE_BUILD_TYPE}")
+message(STATUS "candist: tests ${CANDIST_BUILD_TESTS}, examples ${CANDIST_BUILD_EXAMPLES}, bench ${CANDIST_BUILD_BENCH}, "
+               "Eigen ${Eigen3_VERSION}, xtensor ${xtensor_VERSION}, simdjson ${simdjson_VERSION}")
+if(CANDIST_BLAS_FOUND)
+  message(STATUS "candist: Eigen's products by OpenBLAS: ${BLAS_LIBRARIES}")
+else()
+  message(STATUS "candist: Eigen's products by Eigen itself (CANDIST_BLAS=${CANDIST_BLAS})")
+endif()
 if(CANDIST_CUDA_ENABLED)
   message(STATUS "candist: CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
 else()

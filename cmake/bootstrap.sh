@@ -8,57 +8,68 @@
 #   bash cmake/bootstrap.sh bench    the host benchmarks; rewrites bench/results
 set -euo pipefail
 
-usage() { sed -n '5,8s/^# //p' "$0"; }
+usage() { sed -n '6,8s/^# //p' "${BASH_SOURCE[0]}"; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-job=${1:-}
-case "$job" in
-  demo | test | bench) ;;
+case "${1:-}" in
+  demo | test | bench) job=$1 ;;
   -h | --help) usage; exit 0 ;;
-  *) echo "candist: found job \"$job\", expected demo, test or bench" >&2; usage >&2; exit 2 ;;
+  *)
+    echo "candist: found job \"${1:-}\", expected demo, test or bench" >&2
+    usage >&2
+    exit 2
+    ;;
 esac
-[ $# -eq 1 ] || { echo "candist: one job at a time" >&2; exit 2; }
+[ $# -eq 1 ] || { echo "candist: found $# arguments, expected one job" >&2; usage >&2; exit 2; }
 
-step() { printf '\n== candist: %s\n' "$*"; }
-trap 'code=$?; [ $code -eq 0 ] || printf "\ncandist: FAILED: %s (exit code %s)\n" "$job" "$code" >&2' EXIT
 begin=$SECONDS
+doing="starting"
+step() { doing=$1; printf '\n== candist: %s\n' "$*"; }
+trap 'code=$?; [ $code -eq 0 ] || printf "\ncandist: FAILED: %s, while %s (exit code %s)\n" "$job" "$doing" "$code" >&2' EXIT
 
 packages=(g++ cmake ninja-build git ca-certificates libeigen3-dev libxtensor-dev libboost-program-options-dev
   nlohmann-json3-dev libsimdjson-dev wordnet-base)
-[ "$job" = test ] && packages+=(catch2)
-[ "$job" = bench ] && packages+=(fasttext)
+[ "$job" != test ] || packages+=(catch2)
+[ "$job" != bench ] || packages+=(fasttext)
+
+install_missing() {
+  local package missing=() sudo=() apt=(apt-get -q -o DPkg::Lock::Timeout=120)
+  for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then
+    step "all packages are there"
+    return
+  fi
+  step "installing ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      { echo "candist: no right to install: become root, or ask for: apt-get install ${missing[*]}" >&2; return 1; }
+    sudo=(sudo)
+  fi
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" update ||
+    echo "candist: apt-get update failed; going on with the package lists that are there" >&2
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+}
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
-  missing=()
-  for package in "${packages[@]}"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-  done
-  if [ ${#missing[@]} -gt 0 ]; then
-    step "installing ${missing[*]}"
-    sudo=()
-    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-    export DEBIAN_FRONTEND=noninteractive
-    "${sudo[@]}" apt-get -o DPkg::Lock::Timeout=120 update -q
-    "${sudo[@]}" apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends "${missing[@]}"
-  else
-    step "all packages are there"
-  fi
+  install_missing
 else
-  step "this is no Debian; expecting to find by myself: ${packages[*]}"
+  step "this is no Debian: nothing is installed; needed, under Debian's names: ${packages[*]}"
 fi
 
 # The build folder belongs to this script: a cache of another generator or another place is made anew.
 build="$root/build"
 if [ -f "$build/CMakeCache.txt" ] &&
-  ! { grep -q '^CMAKE_GENERATOR:INTERNAL=Ninja$' "$build/CMakeCache.txt" &&
+  ! { grep -qx 'CMAKE_GENERATOR:INTERNAL=Ninja' "$build/CMakeCache.txt" &&
     grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$build/CMakeCache.txt"; }; then
   rm -rf "$build"
 fi
 
+on_for() { [ "$job" = "$1" ] && echo ON || echo OFF; }
 step "configuring"
-cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  -DCANDIST_BUILD_TESTS=$([ "$job" = test ] && echo ON || echo OFF) \
-  -DCANDIST_BUILD_BENCH=$([ "$job" = bench ] && echo ON || echo OFF)
+cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCANDIST_BUILD_EXAMPLES=ON \
+  -DCANDIST_BUILD_TESTS="$(on_for test)" -DCANDIST_BUILD_BENCH="$(on_for bench)"
 
 step "building"
 export NINJA_STATUS='[%f/%t, %e s] '
@@ -67,18 +78,34 @@ case "$job" in
     cmake --build "$build" --target candist_program
     step "running the main job: build/bin/candist demo"
     "$build/bin/candist" demo --out "$build/demo"
-    step "demo done in $((SECONDS - begin)) s; build/bin/candist --help shows what else there is"
+    printf '\ncandist: demo done in %s s; build/bin/candist --help shows what else there is\n' $((SECONDS - begin))
     ;;
   test)
     cmake --build "$build"
     step "testing"
-    ctest --test-dir "$build" --output-on-failure --no-tests=error
-    step "all tests passed in $((SECONDS - begin)) s"
+    report="$build/test_report.xml"
+    rm -f "$report"
+    code=0
+    ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(nproc 2>/dev/null || echo 2)" \
+      --output-junit "$report" || code=$?
+    count() { sed -nE "s/^[[:space:]]*$1=\"([0-9]+)\".*/\1/p" "$report" | head -n 1; }
+    printf '\n'
+    if [ "$code" -eq 0 ]; then
+      printf 'candist: all tests passed in %s s\n' $((SECONDS - begin))
+    else
+      printf 'candist: FAILED: test, see above\n'
+    fi
+    if [ -f "$report" ]; then
+      tests=$(count tests) failures=$(count failures) skipped=$(($(count skipped) + $(count disabled)))
+      printf '%s passed, %s failed, %s skipped\n' $((tests - failures - skipped)) "$failures" "$skipped"
+    fi
+    trap - EXIT
+    exit "$code"
     ;;
   bench)
     cmake --build "$build"
     step "measuring"
     bash "$root/bench/host/run_all.sh" "$build"
-    step "bench done in $((SECONDS - begin)) s; the results are in bench/results"
+    printf '\ncandist: bench done in %s s; the results are in bench/results\n' $((SECONDS - begin))
     ;;
 esac

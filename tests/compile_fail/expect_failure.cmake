@@ -7,7 +7,11 @@ string(REGEX REPLACE "^// expect: " "" words "${lines}")
 if(words STREQUAL lines)
   message(FATAL_ERROR "${SOURCE}: the first line is not '// expect: WORDS'")
 endif()
-execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -fconcepts-diagnostics-depth=3 -I${INCLUDE} ${SOURCE}
+set(flags -std=c++20 -fsyntax-only)
+if(COMPILER_ID STREQUAL "GNU")
+  list(APPEND flags -fconcepts-diagnostics-depth=3) # clang tells the whole story by itself
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C ${COMPILER} ${flags} -I${INCLUDE} ${SOURCE}
                 RESULT_VARIABLE result ERROR_VARIABLE message)
 if(result EQUAL 0)
   message(FATAL_ERROR "${SOURCE} compiles, and it should not")
