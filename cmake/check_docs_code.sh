@@ -26,6 +26,10 @@ quoted() { # FILE NAME
 blocks=0
 wrong=0
 for page in "$@"; do
+  if malformed=$(grep -nE '^[[:space:]]*<!-- *from' "$page" | grep -vE '^[0-9]+:<!-- from [^: ]+:[^ ]+ -->$'); then
+    echo "${page#"$root"/}: found $malformed, expected <!-- from FILE:NAME -->"
+    wrong=$((wrong + 1))
+  fi
   while IFS=: read -r number file name; do
     blocks=$((blocks + 1))
     where="${page#"$root"/}:$number"

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# check_docs_code.sh accepts a faithful page and refuses one that differs, one without such a file and one without
-# such a part.
+# check_docs_code.sh accepts a faithful page and refuses one that differs, one that names no such file or part, one
+# without a code block, and one with a marker it cannot read.
 set -euo pipefail
 check=$1
 work=$(mktemp -d)
@@ -45,6 +45,8 @@ page program.cpp:sum "$right" >"$work/right.md"
 page program.cpp:sum 'sum -= i;' >"$work/differs.md"
 page missing.cpp:sum "$right" >"$work/no_file.md"
 page program.cpp:product "$right" >"$work/no_part.md"
+page program.cpp "$right" >"$work/no_name.md"
+printf '<!-- from program.cpp:sum -->\n\nProse.\n\n```cpp\nint other;\n```\n' >"$work/no_block.md"
 
 failed=0
 expect() { # STATUS WORDS PAGE
@@ -59,4 +61,6 @@ expect 0 '1 quoted code blocks in 1 pages, 0 wrong' right.md
 expect 1 'differs.md:3: the code block differs' differs.md
 expect 1 'no_file.md:3: found no file missing.cpp' no_file.md
 expect 1 'no_part.md:3: found no lines between // [product]' no_part.md
+expect 1 'no_name.md: found 3:<!-- from program.cpp -->, expected' no_name.md
+expect 1 'no_block.md:1: the code block differs' no_block.md
 exit "$failed"
