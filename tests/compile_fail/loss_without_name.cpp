@@ -1,4 +1,4 @@
-// expect: L::name
+// expect: Named
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 #include "candist/losses/soft_target_ce.hpp"

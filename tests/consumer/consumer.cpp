@@ -8,7 +8,8 @@
 int main() {
   const std::vector<std::string> texts{"a red apple", "a green apple", "a fast car", "a slow car"};
   candist::Annotations annotations(3);
-  for (const std::vector<std::int32_t>& set : {std::vector{0, 2}, {0}, {1, 2}, {1}}) annotations.add(set);
+  for (const std::vector<std::int32_t>& set : {std::vector{0, 2}, {0}, {1, 2}, {1}})
+    annotations.add(set);
   candist::Distiller distiller(candist::SoftTargetCe{}, candist::RenormalisedPrediction{},
                                candist::HashedLinear({.classes = 3}), candist::Adagrad{});
   const auto encoded = candist::encode_texts(distiller.student(), texts, 4);

@@ -69,7 +69,6 @@ inline constexpr AnnotationRegime paper_regimes[] = {
 };
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 inline SimulatedAnnotator::SimulatedAnnotator(SimulatedAnnotatorOptions options)
     : options_(options) {

@@ -35,7 +35,6 @@ inline void write_annotations(const std::filesystem::path& path, const Texts& te
                               const std::string& annotator);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 namespace detail {
 

@@ -52,7 +52,6 @@ inline Texts select_by_ids(const Texts& texts, const StringColumn& ids,
 inline StringColumn read_ids(const std::filesystem::path& path);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 namespace detail {
 

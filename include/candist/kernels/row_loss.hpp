@@ -35,7 +35,6 @@ float row_loss(const L& loss, RowStats row, std::span<const Cell> cells, float g
                float* dlogits);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 template <CandidateView V>
 void load_candidates(const V& view, std::int64_t row, std::span<Cell> cells) {

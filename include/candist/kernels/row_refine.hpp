@@ -8,8 +8,8 @@
 #include <cmath>
 #include <span>
 
-#include "candist/kernels/row_loss.hpp"
 #include "candist/epoch_view.hpp"
+#include "candist/kernels/row_loss.hpp"
 
 namespace candist {
 
@@ -30,7 +30,6 @@ void treat_row(const RowPlan& plan, float sharpening, std::span<Cell> cells);
 RowSummary summarize_row(RowStats row, std::span<const Cell> cells);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 template <Refinery R>
 void initialize_row(const R& refinery, RowStats row, std::span<Cell> cells) {

@@ -138,7 +138,6 @@ class EmbeddingBagMlp {
 static_assert(EmbeddingStudent<EmbeddingBagMlp>);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 inline EmbeddingBagMlp::EmbeddingBagMlp(EmbeddingBagMlpOptions options)
     : options_(options),

@@ -45,7 +45,6 @@ inline void add_cross_entropy_gradient(const float* logits, const float* target,
 inline void softmax(const float* logits, int classes, float temperature, float* probabilities);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 inline void softmax(const float* logits, int classes, float temperature, float* probabilities) {
   float top = logits[0];

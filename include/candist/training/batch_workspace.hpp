@@ -105,7 +105,6 @@ void add_auxiliary_gradients(BatchWorkspace& w, const Program& program,
                              float eta);
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 template <class A, class Program>
 void BatchWorkspace::add_second_views(const A& augmenter, const EncodedTexts& texts,

@@ -121,7 +121,6 @@ class Distiller {
 };
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
 template <CandidateSet Set, Augmenter A, class Callback, class Resume>

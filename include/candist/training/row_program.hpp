@@ -96,7 +96,6 @@ class RowProgram {
 };
 
 // ---- definitions
-// -------------------------------------------------------------------------------------------------
 
 template <class LossPolicy, class RefineryPolicy, CandidateView View>
 RowProgram<LossPolicy, RefineryPolicy, View>::RowProgram(LossPolicy loss, RefineryPolicy refinery,
