@@ -134,6 +134,7 @@ int ablate(const Arguments& arguments) {
 
   SharedCorpus shared;
   shared.corpus = load_corpus(files);
+  for (const RunSettings& settings : grid) check_run(settings, shared.corpus);
   const fs::path out = output.out;
   make_folder(out);
   const fs::path results_path = out / "results.jsonl";

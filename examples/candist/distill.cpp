@@ -78,6 +78,7 @@ int distill(const Arguments& arguments) {
     if (!file->empty()) *file = std::filesystem::absolute(*file).lexically_normal().string();
   }
   const Corpus corpus = load_corpus(settings.files);
+  check_run(settings, corpus);
   if (corpus.annotation_report.empty_sets > 0) {
     std::fprintf(stderr,
                  "candist: %lld texts have no candidates; they are labelled but not trained on\n",

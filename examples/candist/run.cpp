@@ -157,6 +157,10 @@ RunSettings resolved(RunSettings s) {
   return s;
 }
 
+void check_run(const RunSettings& settings, const Corpus& corpus) {
+  labels_to_learn(settings, corpus, chosen_method(settings).labels);
+}
+
 MethodNames method_names(const RunSettings& settings) {
   const NamedMethod method = chosen_method(settings);
   return {method.name, method.loss, method.refinery};

@@ -90,6 +90,10 @@ struct RunResult {
 /// exist and for numbers out of range.
 RunSettings resolved(RunSettings settings);
 
+/// Throws InputError where the corpus lacks what the method of the settings learns from. For before a
+/// run leaves its first trace.
+void check_run(const RunSettings& settings, const Corpus& corpus);
+
 /// What the settings' method is called, and its loss and refinery.
 struct MethodNames {
   std::string method, loss, refinery;
@@ -103,9 +107,5 @@ RunResult run(const RunSettings& settings, const Corpus& corpus, EncodingCache& 
 /// The figures of metrics.json.
 nlohmann::json metrics_of(const RunSettings& settings, const Corpus& corpus,
                           const RunResult& result);
-
-/// Labels texts with a saved student folder.
-Predictions predict_with(const std::filesystem::path& model, const Texts& texts, int threads,
-                         LabelSpace& labels);
 
 }  // namespace candist::program

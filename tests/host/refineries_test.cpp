@@ -20,8 +20,8 @@ struct Problem {
 
   Problem(std::int64_t rows, int c, std::uint64_t seed) : classes(c), annotations(c) {
     for (std::int64_t i = 0; i < rows; ++i) {
-      const RandomRow row(c, 1 + static_cast<int>((seed + static_cast<std::uint64_t>(i)) % 3),
-                          seed * 1000 + static_cast<std::uint64_t>(i));
+      const int size = 1 + static_cast<int>((seed + static_cast<std::uint64_t>(i)) % 3);
+      const RandomRow row(c, std::min(size, c), seed * 1000 + static_cast<std::uint64_t>(i));
       std::vector<std::int32_t> labels;
       std::vector<bool> members;
       for (const Cell& cell : row.cells) {
