@@ -22,22 +22,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Sets the field `key` of the settings from the text of an option.
-void set_field(RunSettings& settings, const std::string& key, const std::string& text) {
-  const std::string option = [&] {
-    std::string name = key;
-    std::replace(name.begin(), name.end(), '_', '-');
-    return name;
-  }();
-  for_each_field(settings, [&](const char* name, auto& value) {
+/// Sets the option `key` of the settings from its text.
+void set_option(RunSettings& settings, const std::string& key, const std::string& text) {
+  for_each_option(settings, [&](const char* name, auto& value, const char*) {
     if (key != name) return;
     using Field = std::decay_t<decltype(value)>;
     if constexpr (std::is_same_v<Field, std::string>) {
       value = text;
     } else if constexpr (std::is_arithmetic_v<Field>) {
-      value = parse_number<Field>(option, text);
+      value = parse_number<Field>(option_name(key), text);
     } else {
-      value = parse_number<typename Field::value_type>(option, text);
+      value = parse_number<typename Field::value_type>(option_name(key), text);
     }
   });
 }
@@ -88,18 +83,14 @@ int ablate(const Arguments& arguments) {
   po::options_description options(
       "options; those of a training take lists: --method average,candist --seed 1,2,3");
   add_data_options(options, files);
+  RunSettings base;
+  std::vector<std::string> keys;
   std::map<std::string, std::string> lists;
-  const char* const sweepable[] = {"method",      "loss",         "refinery",      "candidate_set",
-                                   "student",     "optimizer",    "epochs",        "batch",
-                                   "lr",          "weight_decay", "warmup_epochs", "delta",
-                                   "gamma",       "tau",          "word_dropout",  "buckets_log2",
-                                   "consistency", "mixup",        "seed"};
-  for (const char* key : sweepable) {
-    std::string name = key;
-    std::replace(name.begin(), name.end(), '_', '-');
-    options.add_options()(name.c_str(), po::value(&lists[key])->value_name("A,B,..."),
-                          "see candist distill --help");
-  }
+  for_each_option(base, [&](const char* key, auto&, const char* help) {
+    keys.push_back(key);
+    options.add_options()(option_name(key).c_str(), po::value(&lists[key])->value_name("A,B,..."),
+                          help);
+  });
   options.add_options()("threads", po::value(&threads)->default_value(0),
                         "runs at a time; 0 = all cores");
   add_output_options(options, output);
@@ -110,19 +101,18 @@ int ablate(const Arguments& arguments) {
   if (output.out.empty()) throw InputError("ablate: give the study folder with --out DIR");
 
   // The grid, seeds innermost.
-  RunSettings base;
   base.files = files;
   std::vector<RunSettings> grid{base};
   std::set<std::string> swept;
-  for (const char* key : sweepable) {
+  for (const std::string& key : keys) {
     if (lists[key].empty()) continue;
-    const std::vector<std::string> values = split_list(key, lists[key]);
+    const std::vector<std::string> values = split_list(option_name(key), lists[key]);
     if (values.size() > 1) swept.insert(key);
     std::vector<RunSettings> wider;
     for (const RunSettings& settings : grid) {
       for (const std::string& value : values) {
         wider.push_back(settings);
-        set_field(wider.back(), key, value);
+        set_option(wider.back(), key, value);
       }
     }
     grid = std::move(wider);

@@ -43,8 +43,6 @@ int distill(const Arguments& arguments) {
   po::options_description options("options");
   add_data_options(options, settings.files);
   add_training_options(options, settings);
-  options.add_options()("seed", po::value(&settings.seed)->default_value(settings.seed),
-                        "of everything random");
   options.add_options()("resume", po::bool_switch(&resume),
                         "go on with the interrupted run in --out");
   options.add_options()("config", po::value(&config)->value_name("FILE"),

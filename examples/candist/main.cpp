@@ -45,7 +45,12 @@ void print_version() {
 #else
               "no",
 #endif
-              "none (Eigen's own products)");
+#if CANDIST_BLAS_FOUND
+              "OpenBLAS"
+#else
+              "none (Eigen's own products)"
+#endif
+  );
 }
 
 void on_signal(int) { candist::program::stop_requested.store(true); }

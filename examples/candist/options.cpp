@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <sstream>
+#include <type_traits>
 
 #include "candist/error.hpp"
 
@@ -19,45 +21,33 @@ void add_output_options(po::options_description& options, OutputOptions& output,
       "quiet", po::bool_switch(&output.quiet), "no progress");
 }
 
-void add_data_options(po::options_description& options, DataFiles& files) {
-  options.add_options()("data", po::value(&files.data)->value_name("FILE"),
-                        "texts: .jsonl, .tsv, .csv, or one a line")(
-      "test", po::value(&files.test)->value_name("FILE"), "texts to test on, with labels")(
-      "labels", po::value(&files.labels)->value_name("FILE"),
-      "label names: one a line, or JSON; default: those of the texts")(
-      "candidates", po::value(&files.candidates)->value_name("FILE"),
-      "annotations, joined to the texts by id")("augmented",
-                                                po::value(&files.augmented)->value_name("FILE"),
-                                                "second views, joined to the texts by id");
+std::string option_name(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
 }
 
-void add_training_options(po::options_description& options, RunSettings& s) {
-  options.add_options()("method", po::value(&s.method)->default_value(s.method),
-                        "a published method, see candist list")(
-      "loss", po::value(&s.loss), "with --refinery, instead of --method")(
-      "refinery", po::value(&s.refinery), "with --loss, instead of --method")(
-      "candidate-set", po::value(&s.candidate_set)->default_value(s.candidate_set),
-      "mask, sparse or dense")("student", po::value(&s.student)->default_value(s.student),
-                               "linear or mlp")("optimizer", po::value(&s.optimizer),
-                                                "sgd, adagrad or adamw; default: the student's")(
-      "epochs", optional_value(s.epochs), "default: the student's")(
-      "batch", optional_value(s.batch), "texts a step; default 32")(
-      "lr", optional_value(s.learning_rate), "learning rate; default: the student's")(
-      "weight-decay", optional_value(s.weight_decay), "decoupled; default 0")(
-      "warmup-epochs", optional_value(s.warmup_epochs),
-      "epochs before the refinery selects; default: the method's")(
-      "delta", optional_value(s.delta), "share of small-loss texts that is sharpened; default 0.5")(
-      "gamma", optional_value(s.gamma), "sharpening temperature; default 0.85")(
-      "tau", optional_value(s.tau), "confidence of the rescue; default 0.99; 1 = off")(
-      "word-dropout", optional_value(s.word_dropout),
-      "second views by dropping n-grams with this probability")(
-      "consistency", optional_value(s.consistency),
-      "weight of the consistency terms; default: the method's")(
-      "mixup", optional_value(s.mixup), "weight of mixup; default: the method's")(
-      "buckets-log2", optional_value(s.buckets_log2),
-      "hash buckets of the n-grams, as a power of 2; default 18")(
-      "threads", po::value(&s.threads)->default_value(0),
-      "0 = all cores; results do not depend on it");
+void add_data_options(po::options_description& options, DataFiles& files) {
+  for_each_file(files, [&](const char* key, std::string& file, const char* help) {
+    options.add_options()(key, po::value(&file)->value_name("FILE"), help);
+  });
+}
+
+void add_training_options(po::options_description& options, RunSettings& settings) {
+  for_each_option(settings, [&](const char* key, auto& value, const char* help) {
+    const std::string name = option_name(key);
+    using Field = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Field, std::string>) {
+      auto* option = po::value(&value)->value_name("NAME");
+      if (!value.empty()) option->default_value(value);
+      options.add_options()(name.c_str(), option, help);
+    } else if constexpr (std::is_arithmetic_v<Field>) {
+      options.add_options()(name.c_str(), po::value(&value)->default_value(value), help);
+    } else {
+      options.add_options()(name.c_str(), optional_value(value)->value_name("NUMBER"), help);
+    }
+  });
+  options.add_options()("threads", po::value(&settings.threads)->default_value(0),
+                        "0 = all cores; results do not depend on it");
 }
 
 bool parse(const char* command, const char* summary, po::options_description& options,

@@ -26,6 +26,9 @@ struct OutputOptions {
 
 void add_output_options(po::options_description& options, OutputOptions& output,
                         const char* out_default = "");
+/// "candidate_set" -> "candidate-set".
+std::string option_name(std::string key);
+
 void add_data_options(po::options_description& options, DataFiles& files);
 
 void add_training_options(po::options_description& options, RunSettings& settings);

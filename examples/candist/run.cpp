@@ -3,7 +3,9 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <thread>
+#include <utility>
 
 #include "candist/candidates/statistics.hpp"
 #include "candist/metrics/calibration.hpp"
@@ -41,21 +43,90 @@ NamedMethod chosen_method(const RunSettings& settings) {
   return method;
 }
 
-/// Puts --warmup-epochs, --delta, --gamma and --tau where the refinery has them.
-void apply_refinery_options(const RunSettings& settings, AnyRefinery& any) {
-  if (auto* refinery = std::get_if<DistributionRefinery>(&any.refinery)) {
-    DistributionRefineryOptions options = refinery->options();
-    options.warm_up_epochs = settings.warmup_epochs.value_or(options.warm_up_epochs);
-    options.delta = settings.delta.value_or(options.delta);
-    options.gamma = settings.gamma.value_or(options.gamma);
-    options.tau = settings.tau.value_or(options.tau);
-    any.refinery = DistributionRefinery(options);
-  } else if (std::holds_alternative<ProgressivePurification>(any.refinery) &&
-             settings.warmup_epochs) {
-    any.refinery = ProgressivePurification({.warm_up_epochs = *settings.warmup_epochs});
-  } else if (std::holds_alternative<SmallLossMixture>(any.refinery) && settings.warmup_epochs) {
-    any.refinery = SmallLossMixture({.warm_up_epochs = *settings.warmup_epochs});
+/// Sets `target` to the value of that name; leaves it alone where no name is given.
+template <class Value>
+void choose(Value& target, const std::string& name, const char* option,
+            std::initializer_list<std::pair<const char*, Value>> values) {
+  if (name.empty()) return;
+  std::string known;
+  for (const auto& [known_name, value] : values) {
+    if (name == known_name) {
+      target = value;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(known_name);
   }
+  throw InputError(std::string(option) + " " + name + " does not exist; there are: " + known);
+}
+
+void choose_refresh(Refresh& when, const std::string& name) {
+  choose(when, name, "--refresh",
+         {{"same_forward", Refresh::same_forward},
+          {"before_loss", Refresh::before_loss},
+          {"after_step", Refresh::after_step}});
+}
+
+/// Puts the options of refineries where the refinery has them; names are checked in any case.
+void apply_refinery_options(const RunSettings& settings, AnyRefinery& any) {
+  DistributionRefineryOptions options;
+  auto* distribution = std::get_if<DistributionRefinery>(&any.refinery);
+  if (distribution != nullptr) options = distribution->options();
+  using Options = DistributionRefineryOptions;
+  choose_refresh(options.when, settings.refresh);
+  choose(options.predictions, settings.predictions, "--predictions",
+         {{"evaluation_pass", PredictionSource::evaluation_pass},
+          {"last_visit", PredictionSource::last_visit}});
+  choose(options.selection_loss, settings.selection_loss, "--selection-loss",
+         {{"renormalised", Options::SelectionLoss::renormalised},
+          {"stored", Options::SelectionLoss::stored}});
+  choose(
+      options.rounding, settings.rounding, "--rounding",
+      {{"up_at_least_one", Options::Rounding::up_at_least_one}, {"down", Options::Rounding::down}});
+  options.warm_up_epochs = settings.warmup_epochs.value_or(options.warm_up_epochs);
+  options.delta = settings.delta.value_or(options.delta);
+  options.gamma = settings.gamma.value_or(options.gamma);
+  options.tau = settings.tau.value_or(options.tau);
+  if (distribution != nullptr) any.refinery = DistributionRefinery(options);
+
+  if (auto* renormalised = std::get_if<RenormalisedPrediction>(&any.refinery))
+    choose_refresh(renormalised->when, settings.refresh);
+  if (!settings.warmup_epochs) return;
+  if (std::holds_alternative<ProgressivePurification>(any.refinery))
+    any.refinery = ProgressivePurification({.warm_up_epochs = *settings.warmup_epochs});
+  if (std::holds_alternative<SmallLossMixture>(any.refinery))
+    any.refinery = SmallLossMixture({.warm_up_epochs = *settings.warmup_epochs});
+}
+
+/// The method's auxiliary terms with the settings' changes.
+AuxiliaryTerms auxiliary_terms(const RunSettings& settings, AuxiliaryTerms terms) {
+  using Terms = AuxiliaryTerms;
+  if (settings.consistency) terms.consistency_in = terms.consistency_out = *settings.consistency;
+  terms.mixup = settings.mixup.value_or(terms.mixup);
+  terms.ramp_epochs = settings.ramp_epochs.value_or(terms.ramp_epochs);
+  terms.mixup_beta = settings.mixup_beta.value_or(terms.mixup_beta);
+  choose(terms.mixing, settings.mixing, "--mixing",
+         {{"at_least_half", Terms::Mixing::at_least_half}, {"as_drawn", Terms::Mixing::as_drawn}});
+  choose(terms.divergence, settings.divergence, "--divergence",
+         {{"toward_first_view", Terms::Divergence::toward_first_view},
+          {"symmetric", Terms::Divergence::symmetric}});
+  choose(
+      terms.outside_rows, settings.outside_rows, "--outside-rows",
+      {{"all", Terms::OutsideRows::all}, {"without_target", Terms::OutsideRows::without_target}});
+  return terms;
+}
+
+TrainingOptions training_options(const RunSettings& settings, const AuxiliaryTerms& auxiliary) {
+  TrainingOptions training;
+  training.epochs = settings.epochs.value_or(training.epochs);
+  training.batch = settings.batch.value_or(training.batch);
+  training.learning_rate = settings.learning_rate.value_or(training.learning_rate);
+  training.seed = settings.seed;
+  training.threads = settings.threads;
+  training.auxiliary = auxiliary_terms(settings, auxiliary);
+  choose(training.denominator, settings.denominator, "--denominator",
+         {{"rows_with_target", Denominator::rows_with_target},
+          {"batch_rows", Denominator::batch_rows}});
+  return training;
 }
 
 AnyOptimizer make_optimizer(const RunSettings& settings) {
@@ -116,7 +187,9 @@ Corpus load_corpus(const DataFiles& files) {
 }
 
 RunSettings resolved(RunSettings s) {
-  const NamedMethod method = chosen_method(s);
+  NamedMethod method = chosen_method(s);
+  apply_refinery_options(s, method.refinery_policy);  // throws for names that do not exist
+  training_options(s, method.auxiliary);
   if (s.student != HashedLinear::name && s.student != EmbeddingBagMlp::name) {
     throw InputError("--student " + s.student + " does not exist; there are: " +
                      HashedLinear::name + ", " + EmbeddingBagMlp::name);
@@ -140,16 +213,25 @@ RunSettings resolved(RunSettings s) {
   check_range("--tau", s.tau, 0, 1e3, "a probability (>= 1 switches the rescue off)");
   check_range("--word-dropout", s.word_dropout, 0, 0.999, "a probability below 1");
   check_range("--buckets-log2", s.buckets_log2, 8, 28, "a whole number from 8 to 28");
+  check_range("--word-ngrams", s.word_ngrams, 0, 8, "a whole number from 0 to 8");
+  check_range("--char-min", s.char_min, 0, 64, "a whole number from 0 to 64");
+  check_range("--char-max", s.char_max, 1, 64, "a whole number from 1 to 64");
+  check_range("--ramp-epochs", s.ramp_epochs, 0, 1e6, "a number >= 0");
+  check_range("--mixup-beta", s.mixup_beta, 1, 1000, "a whole number >= 1");
   check_range("--consistency", s.consistency, 0, 1e6, "a weight >= 0");
   check_range("--mixup", s.mixup, 0, 1e6, "a weight >= 0");
 
   const bool linear = s.student == HashedLinear::name;
   if (s.optimizer.empty()) s.optimizer = linear ? Adagrad::name : AdamW::name;
-  if (!s.epochs) s.epochs = linear ? 20 : 20;
+  if (!s.epochs) s.epochs = 20;
   if (!s.batch) s.batch = 32;
-  if (!s.learning_rate) s.learning_rate = linear ? 0.3f : 2e-3f;
+  if (!s.learning_rate) s.learning_rate = linear ? 0.2f : 2e-3f;
   if (!s.weight_decay) s.weight_decay = 0.0f;
-  if (!s.buckets_log2) s.buckets_log2 = 18;
+  const HashedNgramsOptions ngrams;
+  if (!s.buckets_log2) s.buckets_log2 = ngrams.buckets_log2;
+  if (!s.word_ngrams) s.word_ngrams = ngrams.word_ngrams;
+  if (!s.char_min) s.char_min = ngrams.char_min;
+  if (!s.char_max) s.char_max = ngrams.char_max;
   if (!s.consistency) s.consistency = method.auxiliary.consistency_in;
   if (!s.mixup) s.mixup = method.auxiliary.mixup;
   if (s.threads <= 0)
@@ -170,15 +252,7 @@ RunResult run(const RunSettings& settings, const Corpus& corpus, EncodingCache& 
               const RunHooks& hooks) {
   NamedMethod method = chosen_method(settings);
   apply_refinery_options(settings, method.refinery_policy);
-  TrainingOptions training;
-  training.epochs = *settings.epochs;
-  training.batch = *settings.batch;
-  training.learning_rate = *settings.learning_rate;
-  training.seed = settings.seed;
-  training.threads = settings.threads;
-  training.auxiliary = method.auxiliary;
-  training.auxiliary.consistency_in = training.auxiliary.consistency_out = *settings.consistency;
-  training.auxiliary.mixup = *settings.mixup;
+  TrainingOptions training = training_options(settings, method.auxiliary);
   training.stop = hooks.stop;
   PreparedRun prepared{method.loss_policy,
                        method.refinery_policy,

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings.hpp"
 
+#include <charconv>
+#include <set>
 #include <type_traits>
 
 #include "candist/error.hpp"
@@ -14,16 +16,40 @@ struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
+/// The double of the shortest decimal that reads as this float: 0.3, not 0.30000001192092896.
+double shortest(float value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double result = 0.0;
+  std::from_chars(text, end, result);
+  return result;
+}
+
+template <class T>
+nlohmann::json json_of(const T& value) {
+  if constexpr (IsOptional<T>::value) {
+    return value ? json_of(*value) : nlohmann::json(nullptr);
+  } else if constexpr (std::is_same_v<T, float>) {
+    return shortest(value);
+  } else {
+    return value;
+  }
+}
+
+/// Everything that config.json holds.
+template <class Settings, class Visitor>
+void for_each_field(Settings& settings, Visitor&& visit) {
+  for_each_file(settings.files, visit);
+  for_each_option(settings, visit);
+  visit("threads", settings.threads, "");
+}
+
 }  // namespace
 
 nlohmann::json to_json(const RunSettings& settings) {
   nlohmann::json json = nlohmann::json::object();
-  for_each_field(settings, [&](const char* key, const auto& value) {
-    if constexpr (IsOptional<std::decay_t<decltype(value)>>::value) {
-      json[key] = value ? nlohmann::json(*value) : nlohmann::json(nullptr);
-    } else {
-      json[key] = value;
-    }
+  for_each_field(settings, [&](const char* key, const auto& value, const char*) {
+    json[key] = json_of(value);
   });
   return json;
 }
@@ -32,11 +58,11 @@ RunSettings settings_from_json(const nlohmann::json& json, const std::string& so
   if (!json.is_object())
     throw InputError(source, 0, json.type_name(), "the object of a run's config.json");
   RunSettings settings;
-  std::size_t known = 0;
-  for_each_field(settings, [&](const char* key, auto& value) {
+  std::set<std::string> known;
+  for_each_field(settings, [&](const char* key, auto& value, const char*) {
+    known.insert(key);
     const auto entry = json.find(key);
     if (entry == json.end()) return;
-    ++known;
     using Field = std::decay_t<decltype(value)>;
     try {
       if constexpr (IsOptional<Field>::value) {
@@ -49,14 +75,10 @@ RunSettings settings_from_json(const nlohmann::json& json, const std::string& so
                        "a value of the option's type");
     }
   });
-  if (known != json.size()) {
-    RunSettings all;
-    for (const auto& [key, value] : json.items()) {
-      bool found = false;
-      for_each_field(all, [&](const char* name, auto&) { found |= key == name; });
-      if (!found)
-        throw InputError(source, 0, "the unknown key \"" + key + "\"",
-                         "the keys of a run's config.json");
+  for (const auto& [key, value] : json.items()) {
+    if (!known.contains(key)) {
+      throw InputError(source, 0, "the unknown key \"" + key + "\"",
+                       "the keys of a run's config.json");
     }
   }
   return settings;

@@ -22,11 +22,11 @@ struct DataFiles {
   std::string augmented;
 };
 
-/// One training run. Unset numbers take the student's default.
+/// One training run. Unset numbers take the student's or the method's default; so do empty names.
 struct RunSettings {
   DataFiles files;
   std::string method = "candist";
-  std::string loss;  ///< with `refinery`, instead of a method
+  std::string loss;
   std::string refinery;
   std::string candidate_set = "sparse";
   std::string student = "linear";
@@ -35,46 +35,82 @@ struct RunSettings {
   std::optional<int> batch;
   std::optional<float> learning_rate;
   std::optional<float> weight_decay;
+  std::optional<int> buckets_log2;
+  std::optional<int> word_ngrams;
+  std::optional<int> char_min;
+  std::optional<int> char_max;
   std::optional<int> warmup_epochs;
   std::optional<float> delta;
   std::optional<float> gamma;
   std::optional<float> tau;
-  std::optional<float> word_dropout;
-  std::optional<int> buckets_log2;
+  std::string refresh;
+  std::string predictions;
+  std::string selection_loss;
+  std::string rounding;
+  std::string denominator;
   std::optional<float> consistency;
   std::optional<float> mixup;
+  std::optional<float> ramp_epochs;
+  std::optional<int> mixup_beta;
+  std::string mixing;
+  std::string divergence;
+  std::string outside_rows;
+  std::optional<float> word_dropout;
   std::uint64_t seed = 1;
-  int threads = 0;  ///< 0: all cores
+  int threads = 0;
 };
 
-/// Calls visit(key, member) for every field; the one list behind config.json.
+/// Calls visit(key, member, help) for every file.
+template <class Files, class Visitor>
+void for_each_file(Files& f, Visitor&& visit) {
+  visit("data", f.data, "texts: .jsonl, .tsv, .csv, or one a line");
+  visit("test", f.test, "texts to test on, with labels");
+  visit("labels", f.labels, "label names: one a line, or JSON; default: those of the texts");
+  visit("candidates", f.candidates, "annotations, joined to the texts by id");
+  visit("augmented", f.augmented, "second views, joined to the texts by id");
+}
+
+/// Calls visit(key, member, help) for everything else: the one list behind the options of `distill`,
+/// the lists of `ablate` and config.json. An option is its key with dashes.
 template <class Settings, class Visitor>
-void for_each_field(Settings& s, Visitor&& visit) {
-  visit("data", s.files.data);
-  visit("test", s.files.test);
-  visit("labels", s.files.labels);
-  visit("candidates", s.files.candidates);
-  visit("augmented", s.files.augmented);
-  visit("method", s.method);
-  visit("loss", s.loss);
-  visit("refinery", s.refinery);
-  visit("candidate_set", s.candidate_set);
-  visit("student", s.student);
-  visit("optimizer", s.optimizer);
-  visit("epochs", s.epochs);
-  visit("batch", s.batch);
-  visit("lr", s.learning_rate);
-  visit("weight_decay", s.weight_decay);
-  visit("warmup_epochs", s.warmup_epochs);
-  visit("delta", s.delta);
-  visit("gamma", s.gamma);
-  visit("tau", s.tau);
-  visit("word_dropout", s.word_dropout);
-  visit("buckets_log2", s.buckets_log2);
-  visit("consistency", s.consistency);
-  visit("mixup", s.mixup);
-  visit("seed", s.seed);
-  visit("threads", s.threads);
+void for_each_option(Settings& s, Visitor&& visit) {
+  visit("method", s.method, "a published method, see candist list");
+  visit("loss", s.loss, "with --refinery, instead of --method");
+  visit("refinery", s.refinery, "with --loss, instead of --method");
+  visit("candidate_set", s.candidate_set, "mask, sparse or dense");
+  visit("student", s.student, "linear or mlp");
+  visit("optimizer", s.optimizer, "sgd, adagrad or adamw; default: the student's");
+  visit("epochs", s.epochs, "default: the student's");
+  visit("batch", s.batch, "texts a step; default 32");
+  visit("lr", s.learning_rate, "learning rate, falling linearly to 0; default: the student's");
+  visit("weight_decay", s.weight_decay, "decoupled; default: the student's");
+  visit("buckets_log2", s.buckets_log2, "hash buckets of the n-grams, as a power of 2; default 18");
+  visit("word_ngrams", s.word_ngrams, "words, word pairs, ... up to this length; default 2");
+  visit("char_min", s.char_min, "shortest character n-gram, 0 = none; default 4");
+  visit("char_max", s.char_max, "longest character n-gram; default 4");
+  visit("warmup_epochs", s.warmup_epochs, "epochs before the refinery selects; default: its own");
+  visit("delta", s.delta, "share of small-loss texts that is sharpened; default 0.5");
+  visit("gamma", s.gamma, "sharpening temperature; default 0.85");
+  visit("tau", s.tau, "confidence of the rescue; default 0.99; 1 = off");
+  visit("refresh", s.refresh,
+        "prediction behind Eq. 1: same_forward, before_loss or after_step; default: the method's");
+  visit("predictions", s.predictions,
+        "predictions behind Eq. 2-4: evaluation_pass (default) or last_visit");
+  visit("selection_loss", s.selection_loss,
+        "targets in the loss of Eq. 3: renormalised (default) or stored");
+  visit("rounding", s.rounding, "of delta n_c: up_at_least_one (default) or down");
+  visit("denominator", s.denominator,
+        "of a batch's loss: rows_with_target (default) or batch_rows");
+  visit("consistency", s.consistency, "weight of the consistency terms; default: the method's");
+  visit("mixup", s.mixup, "weight of mixup; default: the method's");
+  visit("ramp_epochs", s.ramp_epochs, "epochs over which both weights grow from 0; default 10");
+  visit("mixup_beta", s.mixup_beta, "omega ~ Beta(b, b); default 4");
+  visit("mixing", s.mixing, "omega: at_least_half (default) or as_drawn");
+  visit("divergence", s.divergence,
+        "of two views outside the set: toward_first_view or symmetric; default: the method's");
+  visit("outside_rows", s.outside_rows, "that it applies to: all (default) or without_target");
+  visit("word_dropout", s.word_dropout, "second views by dropping n-grams with this probability");
+  visit("seed", s.seed, "of everything random");
 }
 
 nlohmann::json to_json(const RunSettings& settings);

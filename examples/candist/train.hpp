@@ -15,6 +15,7 @@
 #include "candist/candidates/mask.hpp"
 #include "candist/candidates/sparse.hpp"
 #include "candist/data/atomic_file.hpp"
+#include "candist/text/hashed_ngrams.hpp"
 #include "checkpoint.hpp"
 #include "composition.hpp"
 #include "run.hpp"
@@ -81,11 +82,23 @@ RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const
   return result;
 }
 
+/// The n-grams of the students that hash them.
+inline HashedNgramsOptions ngrams_of(const RunSettings& settings) {
+  return {*settings.buckets_log2, *settings.word_ngrams, *settings.char_min, *settings.char_max};
+}
+/// Names what decides how texts become ids; runs of the same name share the encoded texts.
+inline std::string encoding_of(const RunSettings& settings) {
+  const HashedNgramsOptions n = ngrams_of(settings);
+  return std::to_string(n.buckets_log2) + " " + std::to_string(n.word_ngrams) + " " +
+         std::to_string(n.char_min) + " " + std::to_string(n.char_max);
+}
+
 /// Trains a student on the set of the settings' kind.
 template <class S>
 RunResult train(const RunSettings& settings, S student, PreparedRun prepared, const Corpus& corpus,
-                EncodingCache& cache, const std::string& encoding, const RunHooks& hooks) {
-  const auto encoded = cache.get(encoding, student, corpus, std::max(1, settings.threads));
+                EncodingCache& cache, const RunHooks& hooks) {
+  const auto encoded =
+      cache.get(encoding_of(settings), student, corpus, std::max(1, settings.threads));
   if (settings.candidate_set == MaskCandidates::name) {
     const MaskCandidates set(prepared.annotations);
     return train_on(set, std::move(student), std::move(prepared), corpus, *encoded, hooks);

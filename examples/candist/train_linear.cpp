@@ -10,10 +10,8 @@ RunResult train_linear(const RunSettings& settings, PreparedRun prepared, const 
   HashedLinearOptions options;
   options.classes = corpus.labels.size();
   options.seed = settings.seed;
-  options.ngrams.buckets_log2 = *settings.buckets_log2;
-  const std::string encoding = "linear " + std::to_string(options.ngrams.buckets_log2);
-  return train(settings, HashedLinear(options), std::move(prepared), corpus, cache, encoding,
-               hooks);
+  options.ngrams = ngrams_of(settings);
+  return train(settings, HashedLinear(options), std::move(prepared), corpus, cache, hooks);
 }
 
 }  // namespace candist::program

@@ -10,10 +10,8 @@ RunResult train_mlp(const RunSettings& settings, PreparedRun prepared, const Cor
   EmbeddingBagMlpOptions options;
   options.classes = corpus.labels.size();
   options.seed = settings.seed;
-  options.ngrams.buckets_log2 = *settings.buckets_log2;
-  const std::string encoding = "mlp " + std::to_string(options.ngrams.buckets_log2);
-  return train(settings, EmbeddingBagMlp(options), std::move(prepared), corpus, cache, encoding,
-               hooks);
+  options.ngrams = ngrams_of(settings);
+  return train(settings, EmbeddingBagMlp(options), std::move(prepared), corpus, cache, hooks);
 }
 
 }  // namespace candist::program

@@ -15,8 +15,8 @@ namespace candist {
 struct HashedNgramsOptions {
   int buckets_log2 = 18;
   int word_ngrams = 2;  ///< words, word pairs, ...; 0 = none
-  int char_min = 3;     ///< shortest character n-gram; 0 = none
-  int char_max = 5;     ///< longest
+  int char_min = 4;     ///< shortest character n-gram; 0 = none
+  int char_max = 4;     ///< longest
 };
 
 /// A text as hashed n-grams of words and, within words (marked < and > at their ends), of
