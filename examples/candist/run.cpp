@@ -222,10 +222,10 @@ RunSettings resolved(RunSettings s) {
   check_range("--mixup", s.mixup, 0, 1e6, "a weight >= 0");
 
   const bool linear = s.student == HashedLinear::name;
-  if (s.optimizer.empty()) s.optimizer = linear ? Adagrad::name : AdamW::name;
+  if (s.optimizer.empty()) s.optimizer = Adagrad::name;
   if (!s.epochs) s.epochs = 20;
   if (!s.batch) s.batch = 32;
-  if (!s.learning_rate) s.learning_rate = linear ? 0.2f : 2e-3f;
+  if (!s.learning_rate) s.learning_rate = linear ? 0.2f : 0.1f;
   if (!s.weight_decay) s.weight_decay = 0.0f;
   const HashedNgramsOptions ngrams;
   if (!s.buckets_log2) s.buckets_log2 = ngrams.buckets_log2;

@@ -79,7 +79,7 @@ void for_each_option(Settings& s, Visitor&& visit) {
   visit("refinery", s.refinery, "with --loss, instead of --method");
   visit("candidate_set", s.candidate_set, "mask, sparse or dense");
   visit("student", s.student, "linear or mlp");
-  visit("optimizer", s.optimizer, "sgd, adagrad or adamw; default: the student's");
+  visit("optimizer", s.optimizer, "sgd, adagrad or adamw; default: adagrad");
   visit("epochs", s.epochs, "default: the student's");
   visit("batch", s.batch, "texts a step; default 32");
   visit("lr", s.learning_rate, "learning rate, falling linearly to 0; default: the student's");

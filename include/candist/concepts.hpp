@@ -150,7 +150,7 @@ concept Refinery = Named<R> && requires(const R refinery, RowStats row, Cell cel
 ///   forward(batch, mode, logits)  logits [N, C]; in training mode keeps what backward needs
 ///   backward(dlogits)             adds to the gradients of blocks(); dlogits [N, C] of the last
 ///                                 training forward
-///   blocks()                      its parameters (optimizers/parameter_block.hpp)
+///   blocks()                      its parameters (parameter_block.hpp)
 template <class S>
 concept Student = Named<S> &&
     requires(S student, const S& fixed, std::string_view text, std::vector<std::int32_t>& ids,

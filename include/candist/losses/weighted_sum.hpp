@@ -13,8 +13,9 @@ struct WeightedSum {
   static constexpr const char* name = "weighted_sum";
   static constexpr const char* reference = "a wrapper";
   static constexpr int sum_count = sum_count_of<A>() + sum_count_of<B>();
-  static constexpr bool detaches = detaches<A>() || detaches<B>();
-  static constexpr bool shift_invariant = shift_invariant<A>() && shift_invariant<B>();
+  static constexpr bool detaches = ::candist::detaches<A>() || ::candist::detaches<B>();
+  static constexpr bool shift_invariant =
+      ::candist::shift_invariant<A>() && ::candist::shift_invariant<B>();
   static_assert(sum_count <= RowStats::max_sums,
                 "candist: the two losses need more row sums than RowStats has");
 

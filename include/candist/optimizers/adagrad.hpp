@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <istream>
 #include <ostream>
@@ -32,11 +31,13 @@ class Adagrad {
     for_each_touched_row(state_, blocks,
                          [&](const ParameterBlock& block, BlockState& state, std::int64_t row,
                              float* w, const float* g, std::int64_t) {
-                           float* sum = state.tables[0].data() + row * block.width;
-                           for (std::int64_t k = 0; k < block.width; ++k) {
-                             sum[k] += g[k] * g[k];
-                             w[k] -= learning_rate * g[k] / (std::sqrt(sum[k]) + options_.epsilon);
-                           }
+                           // Through Eigen: a loop over std::sqrt stays scalar, for it may set errno.
+                           RowMap<float> sum(state.tables[0].data() + row * block.width,
+                                             block.width);
+                           const RowMap<const float> gradient(g, block.width);
+                           sum += gradient.square();
+                           RowMap<float>(w, block.width) -=
+                               learning_rate * gradient / (sum.sqrt() + options_.epsilon);
                          });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }

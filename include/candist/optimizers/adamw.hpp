@@ -40,18 +40,17 @@ class AdamW {
         state_, blocks,
         [&](const ParameterBlock& block, BlockState& state, std::int64_t row, float* w,
             const float* g, std::int64_t missed) {
-          float* m = state.tables[0].data() + row * block.width;
-          float* v = state.tables[1].data() + row * block.width;
+          RowMap<float> m(state.tables[0].data() + row * block.width, block.width);
+          RowMap<float> v(state.tables[1].data() + row * block.width, block.width);
+          const RowMap<const float> gradient(g, block.width);
           const float keep1 =
               missed == 1 ? options_.beta1 : std::pow(options_.beta1, static_cast<float>(missed));
           const float keep2 =
               missed == 1 ? options_.beta2 : std::pow(options_.beta2, static_cast<float>(missed));
-          for (std::int64_t k = 0; k < block.width; ++k) {
-            m[k] = keep1 * m[k] + (1.0f - options_.beta1) * g[k];
-            v[k] = keep2 * v[k] + (1.0f - options_.beta2) * g[k] * g[k];
-            w[k] -= learning_rate * (m[k] / correction1) /
-                    (std::sqrt(v[k] / correction2) + options_.epsilon);
-          }
+          m = keep1 * m + (1.0f - options_.beta1) * gradient;
+          v = keep2 * v + (1.0f - options_.beta2) * gradient.square();
+          RowMap<float>(w, block.width) -=
+              learning_rate * (m / correction1) / ((v / correction2).sqrt() + options_.epsilon);
         });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }

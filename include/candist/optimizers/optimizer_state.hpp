@@ -2,18 +2,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <istream>
 #include <ostream>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "candist/optimizers/parameter_block.hpp"
+#include "candist/parameter_block.hpp"
 
 namespace candist {
+
+/// A row of a block as an array of Eigen's, for element-wise arithmetic in whole vectors.
+template <class T>
+using RowMap =
+    std::conditional_t<std::is_const_v<T>,
+                       Eigen::Map<const Eigen::Array<std::remove_const_t<T>, 1, Eigen::Dynamic>>,
+                       Eigen::Map<Eigen::Array<T, 1, Eigen::Dynamic>>>;
 
 /// State of one block: a few tables of the block's shape, and for row-sparse blocks what each row
 /// still has to catch up with.
@@ -138,6 +147,25 @@ class OptimizerState {
   std::vector<BlockState> blocks_;
 };
 
+namespace detail {
+
+// Touched rows lie all over the memory: ask for them early.
+inline constexpr std::int64_t rows_ahead = 8;
+inline void prefetch_row(const ParameterBlock& block, const BlockState& state, std::int64_t i) {
+  constexpr std::int64_t line = 64 / sizeof(float);
+  const auto row = static_cast<std::size_t>(block.touched[static_cast<std::size_t>(i)]);
+  __builtin_prefetch(state.steps.data() + row, 1);
+  if (!state.decayed.empty()) __builtin_prefetch(state.decayed.data() + row, 1);
+  const std::int64_t begin = block.touched[static_cast<std::size_t>(i)] * block.width;
+  for (std::int64_t k = 0; k < block.width; k += line) {
+    __builtin_prefetch(block.values.data() + begin + k, 1);
+    for (const std::vector<float>& table : state.tables)
+      __builtin_prefetch(table.data() + begin + k, 1);
+  }
+}
+
+}  // namespace detail
+
 /// Calls update(block, state, row, values, gradient, missed) for every row of every block that has
 /// a gradient, after the row's decay: `row` begins at row * width in the state's tables, `missed`
 /// is the number of steps since its last update (1 where it was the step before). The one loop
@@ -151,6 +179,8 @@ void for_each_touched_row(OptimizerState& states, std::span<ParameterBlock> bloc
     const bool sparse = block.access == Rows::sparse;
     const std::int64_t rows = sparse ? static_cast<std::int64_t>(block.touched.size()) : block.rows;
     for (std::int64_t i = 0; i < rows; ++i) {
+      if (sparse && i + detail::rows_ahead < rows)
+        detail::prefetch_row(block, state, i + detail::rows_ahead);
       const std::int64_t row = sparse ? block.touched[static_cast<std::size_t>(i)] : i;
       float* values = block.values.data() + row * block.width;
       const float* gradient = block.gradient.data() + i * block.width;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "candist/concepts.hpp"
-#include "candist/optimizers/parameter_block.hpp"
+#include "candist/parameter_block.hpp"
 
 namespace candist {
 
@@ -33,7 +33,7 @@ class HashedTable {
     std::fill_n(sum, stride_, 0.0f);
     const std::size_t n = ids.size();
     for (std::size_t i = 0; i < n; ++i) {
-      if (i + ahead < n) prefetch(values_.data() + ids[i + ahead] * stride_);
+      if (i + ahead < n) prefetch(ids[i + ahead]);
       const float* row = values_.data() + ids[i] * stride_;
       for (std::int64_t k = 0; k < stride_; k += 8) {
         for (int j = 0; j < 8; ++j) sum[k + j] += row[k + j];
@@ -43,7 +43,9 @@ class HashedTable {
   }
   /// Adds g [stride] to the gradient of every row of ids.
   void add_gradient(TokenSpan ids, const float* g) {
-    for (const std::int32_t id : ids) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + ahead < ids.size()) __builtin_prefetch(slots_.data() + ids[i + ahead], 1);
+      const std::int32_t id = ids[i];
       std::int32_t& slot = slots_[static_cast<std::size_t>(id)];
       if (slot == no_slot) {
         slot = static_cast<std::int32_t>(touched_.size());
@@ -71,7 +73,10 @@ class HashedTable {
  private:
   static constexpr std::int32_t no_slot = -1;
   static constexpr std::size_t ahead = 8;  // rows come from all over the memory: ask for them early
-  static void prefetch(const float* address) { __builtin_prefetch(address); }
+  void prefetch(std::int32_t id) const {
+    for (std::int64_t k = 0; k < stride_; k += 16)
+      __builtin_prefetch(values_.data() + id * stride_ + k);
+  }
 
   int width_;
   std::int64_t stride_;
