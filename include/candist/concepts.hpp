@@ -150,6 +150,7 @@ concept Refinery = Named<R> && requires(const R refinery, RowStats row, Cell cel
 ///   forward(batch, mode, logits)  logits [N, C]; in training mode keeps what backward needs
 ///   backward(dlogits)             adds to the gradients of blocks(); dlogits [N, C] of the last
 ///                                 training forward
+///   zero_gradients()              before the next training forward
 ///   blocks()                      its parameters (parameter_block.hpp)
 template <class S>
 concept Student = Named<S> &&

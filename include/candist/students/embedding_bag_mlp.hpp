@@ -24,7 +24,7 @@ namespace candist {
 
 struct EmbeddingBagMlpOptions {
   int classes = 2;
-  HashedNgramsOptions ngrams;
+  HashedNgramsOptions ngrams = {};
   int width = 64;        ///< D of the embeddings
   int hidden = 128;      ///< units of the hidden layer
   float dropout = 0.1f;  ///< of the hidden layer

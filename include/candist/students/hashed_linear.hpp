@@ -22,7 +22,7 @@ namespace candist {
 
 struct HashedLinearOptions {
   int classes = 2;
-  HashedNgramsOptions ngrams;
+  HashedNgramsOptions ngrams = {};
   std::uint64_t seed = 1;  ///< unused: weights start at 0; here so that students are made alike
 };
 

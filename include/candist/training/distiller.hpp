@@ -30,7 +30,7 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
   int threads = 1;  ///< of evaluation passes; results do not depend on it
   Denominator denominator = Denominator::rows_with_target;
-  AuxiliaryTerms auxiliary;
+  AuxiliaryTerms auxiliary = {};
   const std::atomic<bool>* stop =
       nullptr;  ///< set to true: training throws Interrupted after the batch at hand
 };
