@@ -5,6 +5,7 @@
 #pragma once
 
 #include "candist/annotators/ensemble.hpp"
+#include "candist/annotators/gold.hpp"
 #include "candist/annotators/partial_label_generators.hpp"
 #include "candist/annotators/recorded.hpp"
 #include "candist/annotators/simulated.hpp"
@@ -25,6 +26,7 @@
 #include "candist/metrics/calibration.hpp"
 #include "candist/optimizers/adagrad.hpp"
 #include "candist/optimizers/adamw.hpp"
+#include "candist/optimizers/row_adagrad.hpp"
 #include "candist/optimizers/schedules.hpp"
 #include "candist/optimizers/sgd.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"

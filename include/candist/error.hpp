@@ -5,7 +5,9 @@
 // program.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,6 +44,22 @@ struct Interrupted : Error {
   using Error::Error;
 };
 
+/// Foreign text for a line of a message: at most `most` characters (code points), then "...";
+/// control characters and bytes that are not UTF-8 escaped, so that it can neither break the line
+/// nor steer a terminal.
+inline std::string shown(std::string_view text, int most = 80);
+
+/// The same in double quotes, with \ and " escaped: how every reader names what it found. An
+/// object, for a function would meet std::quoted by argument-dependent lookup.
+inline constexpr auto quoted = [](std::string_view text) {
+  std::string inner;
+  for (const char c : text.substr(0, 4096)) {
+    if (c == '"' || c == '\\') inner += '\\';
+    inner += c;
+  }
+  return '"' + shown(inner) + '"';
+};
+
 inline InputError::InputError(std::string_view file, std::int64_t line, std::string_view found,
                               std::string_view expected)
     : Error([&] {
@@ -55,12 +73,51 @@ inline InputError::InputError(std::string_view file, std::int64_t line, std::str
       }()) {}
 
 namespace detail {
+/// Bytes of the UTF-8 character at the front of `text`; 0 where there is none.
+inline std::size_t utf8_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
+  if (length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
 [[noreturn]] inline void shapes_differ(std::int64_t a, std::int64_t b, const char* what,
                                        const char* file, int line) {
   throw ShapeError(std::string(what) + ": " + std::to_string(a) + " and " + std::to_string(b) +
                    " must be equal (checked at " + file + ":" + std::to_string(line) + ")");
 }
 }  // namespace detail
+
+inline std::string shown(std::string_view text, int most) {
+  std::string result;
+  for (int characters = 0; !text.empty(); ++characters) {
+    if (characters == most) return result + "...";
+    const auto first = static_cast<unsigned char>(text.front());
+    const std::size_t length = detail::utf8_length(text);
+    const bool c1_control = length == 2 && first == 0xC2 && (text[1] & 0x20) == 0;
+    char escape[8] = {};
+    if (first == '\n' || first == '\r' || first == '\t') {
+      std::snprintf(escape, sizeof escape, "\\%c", first == '\n' ? 'n' : first == '\r' ? 'r' : 't');
+    } else if (length == 0) {
+      std::snprintf(escape, sizeof escape, "\\x%02X", first);
+    } else if (first < 0x20 || first == 0x7F) {
+      std::snprintf(escape, sizeof escape, "\\u%04X", first);
+    } else if (c1_control) {
+      std::snprintf(escape, sizeof escape, "\\u%04X", static_cast<unsigned char>(text[1]));
+    }
+    result += escape[0] != '\0' ? std::string_view(escape) : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return result;
+}
 
 }  // namespace candist
 

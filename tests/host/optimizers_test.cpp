@@ -1,10 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
 #include <sstream>
 
 #include "candist/counter_rng.hpp"
 #include "candist/optimizers/adagrad.hpp"
 #include "candist/optimizers/adamw.hpp"
+#include "candist/optimizers/row_adagrad.hpp"
 #include "candist/optimizers/schedules.hpp"
 #include "candist/optimizers/sgd.hpp"
 #include "support/catch.hpp"
@@ -13,33 +16,54 @@ using namespace candist;
 
 namespace {
 
-/// A matrix of parameters [4, 3], offered as a dense block and as a row-sparse one, with random
-/// gradients that touch some rows.
+constexpr int rows = 40;
+constexpr int width = 3;
+constexpr std::size_t cells = rows * width;
+
+/// A gradient of step t. Its columns differ by eight orders of magnitude: where gradients are small
+/// epsilon matters, where they are large it must not.
+double gradient_of(int t, std::size_t cell) {
+  CounterRng rng(1, RandomPurpose::resampling, static_cast<std::uint64_t>(t), cell);
+  const double scale[width] = {1.0, 1e-4, 1e-8};
+  return static_cast<float>(rng.normal() * scale[cell % width]);
+}
+/// Does step t touch the row? Row 0 always, row 1 never, rows 2 and 3 once, the others at random,
+/// some often and some rarely.
+bool touches(int t, int row) {
+  if (row == 0) return true;
+  if (row == 1) return false;
+  if (row < 4) return t == 7 * row;
+  CounterRng rng(2, RandomPurpose::resampling, static_cast<std::uint64_t>(t),
+                 static_cast<std::uint64_t>(row));
+  return rng.uniform() < 1.0f / static_cast<float>(row - 2);
+}
+/// A rate that changes: the decay put off must follow it.
+double rate_of(int t) { return 0.02 + 0.03 * (t % 5); }
+
+/// A matrix of parameters, offered as a dense block and as a row-sparse one.
 struct Table {
-  std::vector<float> values = std::vector<float>(12, 1.0f);
+  std::vector<float> values = std::vector<float>(cells, 1.0f);
   std::vector<float> gradient;
   std::vector<std::int32_t> touched;
   Rows access;
 
-  explicit Table(Rows rows) : access(rows) {}
+  explicit Table(Rows how) : access(how) {}
   ParameterBlock block() {
-    return {"table", values, 4, 3, access, Decay::weight, gradient, touched};
+    return {"table", values, rows, width, access, Decay::weight, gradient, touched};
   }
-  /// Gradients of step t: row r is touched when bit r of t is set.
   void set_gradients(int t) {
     gradient.clear();
     touched.clear();
-    for (int row = 0; row < 4; ++row) {
-      const bool touches = (t >> row) & 1;
-      if (access == Rows::sparse && !touches) continue;
-      touched.push_back(row);
-      for (int k = 0; k < 3; ++k) {
-        CounterRng rng(1, RandomPurpose::resampling, static_cast<std::uint64_t>(t),
-                       static_cast<std::uint64_t>(3 * row + k));
-        gradient.push_back(touches ? rng.normal() : 0.0f);
+    // Backwards: the order of the touched rows is the student's affair.
+    for (int i = 0; i < rows; ++i) {
+      const int row = access == Rows::sparse ? rows - 1 - i : i;
+      if (access == Rows::sparse && !touches(t, row)) continue;
+      if (access == Rows::sparse) touched.push_back(row);
+      for (int k = 0; k < width; ++k) {
+        const auto cell = static_cast<std::size_t>(row * width + k);
+        gradient.push_back(touches(t, row) ? static_cast<float>(gradient_of(t, cell)) : 0.0f);
       }
     }
-    if (access == Rows::dense) touched.clear();
   }
 };
 
@@ -49,65 +73,146 @@ std::vector<float> train(O optimizer, Rows access, int steps) {
   for (int t = 1; t <= steps; ++t) {
     table.set_gradients(t);
     ParameterBlock block = table.block();
-    optimizer.step(std::span(&block, 1),
-                   0.1f / static_cast<float>(t));  // a changing rate: the lazy decay must follow it
+    optimizer.step(std::span(&block, 1), static_cast<float>(rate_of(t)));
   }
   ParameterBlock block = table.block();
   optimizer.settle(std::span(&block, 1));
   return table.values;
 }
 
-void check_close(const std::vector<float>& a, const std::vector<float>& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).epsilon(1e-5).margin(1e-6));
+/// The same in double and without any laziness: every step decays every row, and every row's state
+/// sees a gradient, 0 where the step does not touch it. update(cell, g, touched, w, rate, t)
+/// changes w.
+template <class Update>
+std::vector<double> train_plainly(double decay, int steps, Update&& update) {
+  std::vector<double> w(cells, 1.0);
+  for (int t = 1; t <= steps; ++t) {
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+      const bool touched = touches(t, static_cast<int>(cell) / width);
+      w[cell] *= 1.0 - rate_of(t) * decay;
+      update(cell, touched ? gradient_of(t, cell) : 0.0, touched, w[cell], rate_of(t), t);
+    }
+  }
+  return w;
+}
+
+/// Equal up to the rounding of float over that many steps, against the largest weight (1).
+void check_close(const std::vector<float>& a, const std::vector<double>& b, int steps) {
+  REQUIRE(a.size() == b.size());
+  const double allowed = 4.0 * steps * 6e-8;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    INFO("row " << i / width << ", column " << i % width);
+    CHECK(std::abs(a[i] - b[i]) <= allowed * std::max(1.0, std::abs(b[i])));
+  }
 }
 
 }  // namespace
 
-TEST_CASE("SGD and Adagrad: row-sparse with lazy decay is dense with decay at every step",
+TEST_CASE("SGD on sparse and dense rows is its formula at every step, in double", "[optimizers]") {
+  const float decay = GENERATE(0.0f, 0.5f);
+  const int steps = GENERATE(1, 30, 200);
+  const auto plain = train_plainly(
+      decay, steps,
+      [](std::size_t, double g, bool, double& w, double rate, int) { w -= rate * g; });
+  check_close(train(Sgd({.weight_decay = decay}), Rows::sparse, steps), plain, steps);
+  check_close(train(Sgd({.weight_decay = decay}), Rows::dense, steps), plain, steps);
+}
+
+TEST_CASE("Adagrad on sparse and dense rows is its formula at every step, in double",
           "[optimizers]") {
-  check_close(train(Sgd({.weight_decay = 0.5f}), Rows::sparse, 23),
-              train(Sgd({.weight_decay = 0.5f}), Rows::dense, 23));
-  check_close(train(Adagrad({.weight_decay = 0.5f}), Rows::sparse, 23),
-              train(Adagrad({.weight_decay = 0.5f}), Rows::dense, 23));
+  const float decay = GENERATE(0.0f, 0.5f);
+  const int steps = GENERATE(1, 30, 200);
+  std::vector<double> sum(cells);
+  const auto plain = train_plainly(
+      decay, steps, [&](std::size_t cell, double g, bool, double& w, double rate, int) {
+        sum[cell] += g * g;
+        w -= rate * g / (std::sqrt(sum[cell]) + 1e-6);
+      });
+  check_close(train(Adagrad({.weight_decay = decay}), Rows::sparse, steps), plain, steps);
+  check_close(train(Adagrad({.weight_decay = decay}), Rows::dense, steps), plain, steps);
 }
 
-TEST_CASE("AdamW against its formulas in double", "[optimizers]") {
-  Table table(Rows::dense);
-  AdamW optimizer({.weight_decay = 0.1f});
-  std::vector<double> w(12, 1.0), m(12), v(12);
-  for (int t = 1; t <= 50; ++t) {
-    table.set_gradients(t);
-    const double lr = 0.01 * t;
-    for (std::size_t i = 0; i < 12; ++i) {
-      const double g = table.gradient[i];
-      m[i] = 0.9 * m[i] + 0.1 * g;
-      v[i] = 0.999 * v[i] + 0.001 * g * g;
-      w[i] = w[i] * (1 - lr * 0.1) - lr * (m[i] / (1 - std::pow(0.9, t))) /
-                                         (std::sqrt(v[i] / (1 - std::pow(0.999, t))) + 1e-8);
-    }
-    ParameterBlock block = table.block();
-    optimizer.step(std::span(&block, 1), static_cast<float>(lr));
-  }
-  for (std::size_t i = 0; i < 12; ++i)
-    CHECK(table.values[i] == Approx(w[i]).epsilon(1e-4).margin(1e-5));
+TEST_CASE("row-wise Adagrad on sparse and dense rows is its formula at every step, in double",
+          "[optimizers]") {
+  const float decay = GENERATE(0.0f, 0.5f);
+  const int steps = GENERATE(1, 30, 200);
+  std::vector<double> sum(rows);
+  const auto plain = train_plainly(
+      decay, steps, [&](std::size_t cell, double g, bool touched, double& w, double rate, int t) {
+        const std::size_t row = cell / width;
+        if (cell % width == 0 && touched) {  // the whole row enters before its first cell moves
+          for (std::size_t k = 0; k < width; ++k) sum[row] += std::pow(gradient_of(t, cell + k), 2);
+        }
+        if (touched) w -= rate * g / (std::sqrt(sum[row]) + 1e-6);
+      });
+  check_close(train(RowAdagrad({.weight_decay = decay}), Rows::sparse, steps), plain, steps);
+  check_close(train(RowAdagrad({.weight_decay = decay}), Rows::dense, steps), plain, steps);
 }
 
-TEST_CASE(
-    "lazy AdamW: moments of untouched rows decay, and rows touched at every step are as dense",
-    "[optimizers]") {
-  Table sparse(Rows::sparse);
-  Table dense(Rows::dense);
-  AdamW a;
-  AdamW b;
-  for (int t = 0; t < 20; ++t) {
-    sparse.set_gradients(15);
-    dense.set_gradients(15);
-    ParameterBlock x = sparse.block();
-    ParameterBlock y = dense.block();
-    a.step(std::span(&x, 1), 0.01f);
-    b.step(std::span(&y, 1), 0.01f);
+TEST_CASE("AdamW on sparse and dense rows is its formula at every step, in double",
+          "[optimizers]") {
+  const float decay = GENERATE(0.0f, 0.5f);
+  const int steps = GENERATE(1, 30, 200);
+  const Rows access = GENERATE(Rows::sparse, Rows::dense);
+  // Moments of every row decay at every step. On sparse rows they move the weight only where the
+  // step touches it: that is what makes it lazy.
+  std::vector<double> m(cells), v(cells);
+  const auto plain = train_plainly(
+      decay, steps, [&](std::size_t cell, double g, bool touched, double& w, double rate, int t) {
+        m[cell] = 0.9 * m[cell] + 0.1 * g;
+        v[cell] = 0.999 * v[cell] + 0.001 * g * g;
+        if (access == Rows::sparse && !touched) return;
+        w -= rate * (m[cell] / (1 - std::pow(0.9, t))) /
+             (std::sqrt(v[cell] / (1 - std::pow(0.999, t))) + 1e-8);
+      });
+  check_close(train(AdamW({.weight_decay = decay}), access, steps), plain, steps);
+}
+
+TEST_CASE("between two touches a row is read too large by the decay of the missed steps",
+          "[optimizers]") {
+  std::vector<float> values(2, 1.0f);
+  std::vector<float> gradient(1, 0.0f);
+  std::vector<std::int32_t> touched{0};
+  ParameterBlock block{"table", values, 2, 1, Rows::sparse, Decay::weight, gradient, touched};
+  Sgd optimizer({.weight_decay = 0.1f});
+  for (int t = 0; t < 10; ++t) optimizer.step(std::span(&block, 1), 0.5f);
+  const double decayed = std::pow(1.0 - 0.5 * 0.1, 10);
+  CHECK(values[0] == Approx(decayed).epsilon(1e-5));
+  CHECK(values[1] == 1.0f);  // owed: 1 / 0.95^10 too large
+  optimizer.settle(std::span(&block, 1));
+  CHECK(values[1] == Approx(decayed).epsilon(1e-5));
+  optimizer.settle(std::span(&block, 1));  // nothing is owed any more
+  CHECK(values[1] == Approx(decayed).epsilon(1e-5));
+}
+
+TEMPLATE_TEST_CASE("a decay that takes the whole weight is refused, not a NaN", "[optimizers]", Sgd,
+                   Adagrad, RowAdagrad, AdamW) {
+  Table table(Rows::sparse);
+  table.set_gradients(1);
+  ParameterBlock block = table.block();
+  TestType optimizer({.weight_decay = 0.5f});
+  for (const float rate : {2.0f, 3.0f, std::nanf("")}) {
+    CHECK_THROWS_AS(optimizer.step(std::span(&block, 1), rate), InputError);
+    CHECK_THROWS_WITH(optimizer.step(std::span(&block, 1), rate),
+                      Catch::Contains("with weight decay 0.5") && Catch::Contains("below 1"));
   }
-  check_close(sparse.values, dense.values);
+  CHECK(table.values == std::vector<float>(cells, 1.0f));
+  optimizer.step(std::span(&block, 1), 1.9f);
+  for (const float value : table.values) REQUIRE(std::isfinite(value));
+  TestType without_decay({.weight_decay = 0.0f});
+  without_decay.step(std::span(&block, 1), 3.0f);
+}
+
+TEST_CASE("defaults are those of the papers and of PyTorch", "[optimizers]") {
+  CHECK(AdamWOptions{}.weight_decay == 0.01f);
+  CHECK(AdamWOptions{}.beta1 == 0.9f);
+  CHECK(AdamWOptions{}.beta2 == 0.999f);
+  CHECK(AdamWOptions{}.epsilon == 1e-8f);
+  CHECK(AdagradOptions{}.weight_decay == 0.0f);
+  CHECK(AdagradOptions{}.epsilon == 1e-6f);
+  CHECK(RowAdagradOptions{}.weight_decay == 0.0f);
+  CHECK(RowAdagradOptions{}.epsilon == 1e-6f);
+  CHECK(SgdOptions{}.weight_decay == 0.0f);
 }
 
 TEST_CASE("no decay on blocks that ask for none", "[optimizers]") {
@@ -120,7 +225,7 @@ TEST_CASE("no decay on blocks that ask for none", "[optimizers]") {
 }
 
 TEMPLATE_TEST_CASE("a saved optimizer goes on as if nothing had happened", "[optimizers]", Sgd,
-                   Adagrad, AdamW) {
+                   Adagrad, RowAdagrad, AdamW) {
   const auto run = [](bool interrupt) {
     Table table(Rows::sparse);
     TestType optimizer({.weight_decay = 0.2f});

@@ -1,6 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
-#include <sstream>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
 
 #include "candist/counter_rng.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"
@@ -108,6 +113,108 @@ TEMPLATE_TEST_CASE("gradients of a student are those of central differences", "[
   CHECK(checked > 30);
 }
 
+TEST_CASE("gradients through the dropout of mlp are those of central differences", "[students]") {
+  EmbeddingBagMlp student({.classes = 3,
+                           .ngrams = {.buckets_log2 = 10},
+                           .width = 8,
+                           .hidden = 16,
+                           .dropout = 0.4f,
+                           .seed = 3});
+  scramble(student);
+  const EncodedTexts texts =
+      encode_texts(student, sentences, static_cast<std::int64_t>(sentences.size()));
+  const auto batch = batch_of(texts);
+  const auto rows = static_cast<std::int64_t>(batch.size());
+  std::vector<float> logits(batch.size() * 3);
+  std::vector<float> d(logits.size());
+  CounterRng rng(1, RandomPurpose::resampling);
+  for (float& v : d) v = rng.normal();
+  // A copy made before the training forward draws the same mask.
+  const EmbeddingBagMlp before = student;
+  student.forward(batch, Mode::training, {logits.data(), rows, 3});
+  const std::vector<float> in_training = logits;
+  student.backward({d.data(), rows, 3});
+  std::vector<float> evaluated(logits.size());
+  student.forward(batch, Mode::evaluation, {evaluated.data(), rows, 3});
+  CHECK(evaluated != in_training);  // the mask is there
+  const auto objective = [&](std::size_t block, std::size_t at, float shift) {
+    EmbeddingBagMlp copy = before;
+    copy.blocks()[block].values[at] += shift;
+    copy.forward(batch, Mode::training, {logits.data(), rows, 3});
+    double sum = 0.0;
+    for (std::size_t i = 0; i < d.size(); ++i) sum += static_cast<double>(d[i]) * logits[i];
+    return sum;
+  };
+  objective(0, 0, 0.0f);
+  REQUIRE(logits == in_training);
+  const auto blocks = student.blocks();
+  int checked = 0;
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const ParameterBlock& block = blocks[b];
+    const std::size_t step = 1 + block.gradient.size() / 40;
+    for (std::size_t i = 0; i < block.gradient.size(); i += step) {
+      const std::size_t width = static_cast<std::size_t>(block.width);
+      const std::size_t at =
+          block.access == Rows::sparse
+              ? static_cast<std::size_t>(block.touched[i / width]) * width + i % width
+              : i;
+      const double numeric = (objective(b, at, 0.001f) - objective(b, at, -0.001f)) / 0.002;
+      INFO(block.name << " gradient " << i);
+      CHECK(block.gradient[i] == Approx(numeric).epsilon(0.02).margin(2e-3));
+      ++checked;
+    }
+  }
+  CHECK(checked > 100);
+}
+
+TEMPLATE_TEST_CASE("evaluation gives a text the same bits however texts are packed", "[students]",
+                   HashedLinear, EmbeddingBagMlp) {
+  TestType student = [] {
+    if constexpr (std::is_same_v<TestType, HashedLinear>) {
+      return HashedLinear({.classes = 11, .ngrams = {.buckets_log2 = 10}});
+    } else {
+      return EmbeddingBagMlp({.classes = 11, .ngrams = {.buckets_log2 = 10}, .dropout = 0.5f});
+    }
+  }();
+  scramble(student);
+  std::vector<std::string> many;
+  for (int i = 0; i < 131; ++i)  // more than a tile of a matrix product, and no multiple of one
+    many.push_back(sentences[static_cast<std::size_t>(i) % 7] + " " + std::to_string(i));
+  const EncodedTexts texts = encode_texts(student, many, 131);
+  auto batch = batch_of(texts);
+  const auto logits_of = [&](TextBatch part) {
+    std::vector<float> logits(part.size() * 11);
+    student.forward(part, Mode::evaluation,
+                    {logits.data(), static_cast<std::int64_t>(part.size()), 11});
+    return logits;
+  };
+  const std::vector<float> whole = logits_of(batch);
+  for (const std::size_t size : {1, 2, 7, 33, 100}) {
+    std::vector<float> packed;
+    for (std::size_t begin = 0; begin < batch.size(); begin += size) {
+      const auto part = logits_of(TextBatch(batch).subspan(begin, std::min(size, 131 - begin)));
+      packed.insert(packed.end(), part.begin(), part.end());
+    }
+    INFO("batches of " << size);
+    CHECK(packed == whole);
+  }
+  std::reverse(batch.begin(), batch.end());
+  const std::vector<float> backwards = logits_of(batch);
+  for (std::size_t row = 0; row < 131; ++row) {
+    REQUIRE(std::equal(whole.begin() + static_cast<std::ptrdiff_t>(row * 11),
+                       whole.begin() + static_cast<std::ptrdiff_t>(row * 11 + 11),
+                       backwards.begin() + static_cast<std::ptrdiff_t>((130 - row) * 11)));
+  }
+  // The way through embeddings is the same way.
+  std::vector<float> embeddings(131 * static_cast<std::size_t>(student.width()));
+  std::vector<float> via(whole.size());
+  std::reverse(batch.begin(), batch.end());
+  const MatrixView<float> e{embeddings.data(), 131, student.width()};
+  student.embed(batch, Mode::evaluation, e);
+  student.classify(e, Mode::evaluation, {via.data(), 131, 11});
+  CHECK(via == whole);
+}
+
 TEMPLATE_TEST_CASE("the embedding path is the forward path, and so are its gradients", "[students]",
                    HashedLinear, EmbeddingBagMlp) {
   TestType a = make<TestType>(3);
@@ -186,6 +293,116 @@ TEMPLATE_TEST_CASE("a saved student comes back bit for bit, a broken file does n
       std::conditional_t<std::is_same_v<TestType, HashedLinear>, EmbeddingBagMlp, HashedLinear>;
   folder.file("student.bin", content);
   CHECK_THROWS_WITH(Other::load(folder.path()), Contains("a student of kind"));
+}
+
+TEMPLATE_TEST_CASE("a student's file with options or weights out of range is refused by name",
+                   "[students]", HashedLinear, EmbeddingBagMlp) {
+  const TemporaryFolder folder;
+  TestType student = make<TestType>(3);
+  scramble(student);
+  save_student(folder.path(), student);
+  const std::string content = candist::testing::read_file(folder / "student.bin");
+  const std::size_t header = content.find('{');
+  const std::size_t numbers = content.find('\n', header) + 1;
+  using Catch::Contains;
+  const auto fault = [&](const std::string& changed) {
+    folder.file("student.bin", changed);
+    try {
+      TestType::load(folder.path());
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no InputError");
+  };
+  const auto with = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json options = nlohmann::json::parse(content.substr(header, numbers - header));
+    options[key] = value;
+    return fault(content.substr(0, header) + options.dump() + "\n" + content.substr(numbers));
+  };
+  CHECK(fault(content) == "no InputError");
+
+  using Wrong = std::pair<const char*, nlohmann::json>;
+  std::vector<Wrong> wrong{
+      {"classes", 0},         {"classes", -3},      {"classes", 2.5},    {"classes", 1e30},
+      {"classes", 1LL << 40}, {"classes", 1 << 21}, {"buckets_log2", 0}, {"buckets_log2", 31},
+      {"buckets_log2", -1},   {"word_ngrams", -1},  {"word_ngrams", 9},  {"char_min", -1},
+      {"char_min", 65},       {"char_max", 65},     {"char_max", 3},     {"char_max", 1ULL << 63}};
+  if constexpr (std::is_same_v<TestType, EmbeddingBagMlp>) {
+    wrong.insert(wrong.end(), {{"width", 0},
+                               {"width", 1 << 17},
+                               {"hidden", 0},
+                               {"hidden", -7},
+                               {"dropout", 1.0},
+                               {"dropout", -0.1},
+                               {"dropout", 1e300},
+                               {"step", -1},
+                               {"seed", -1}});
+  }
+  for (const auto& [key, value] : wrong) {
+    INFO(key << " " << value);
+    CHECK_THAT(with(key, value), Contains("student.bin: found \"" + std::string(key) + "\" is ") &&
+                                     Contains(", expected "));
+  }
+  CHECK_THAT(with("classes", "3"), Contains("no number \"classes\""));
+  CHECK_THAT(with("classes", nullptr), Contains("no number \"classes\""));
+  CHECK_THAT(with("student", 5), Contains("a student of kind \"?\""));
+  // In range, but not what the file holds: found before memory of that size is asked for.
+  CHECK_THAT(with("classes", 1 << 20), Contains("student.bin: found ") && Contains("expected "));
+  if constexpr (std::is_same_v<TestType, EmbeddingBagMlp>) {
+    CHECK_THAT(with("buckets_log2", 30), Contains("ends too early"));
+    CHECK_THAT(with("width", 1 << 16), Contains("ends too early"));
+    CHECK_THAT(with("width", 2), Contains("bytes behind the end"));
+  }
+
+  for (const float value : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    for (const std::size_t at : {numbers, content.size() - sizeof value}) {
+      std::string changed = content;
+      std::memcpy(changed.data() + at, &value, sizeof value);
+      CHECK_THAT(fault(changed), Contains("student.bin: found a weight that is not finite"));
+    }
+  }
+  // Cut anywhere, or longer: never a student.
+  for (std::size_t size = 0; size < content.size(); size += 1 + content.size() / 61)
+    CHECK_THAT(fault(content.substr(0, size)), Contains("student.bin: found "));
+  CHECK_THAT(fault(content + std::string(4, '\0')), Contains("4 bytes behind the end"));
+}
+
+TEST_CASE("rows of a linear student's file must be in order and inside the table", "[students]") {
+  const TemporaryFolder folder;
+  HashedLinear student({.classes = 3, .ngrams = {.buckets_log2 = 4}});
+  student.blocks()[0].values[8 * 2] = 1.0f;  // rows 2 and 5
+  student.blocks()[0].values[8 * 5] = 1.0f;
+  save_student(folder.path(), student);
+  const std::string content = candist::testing::read_file(folder / "student.bin");
+  // Behind the bias (3 floats): the count of rows, then their numbers.
+  const std::size_t count = content.find('\n', content.find('{')) + 1 + 3 * sizeof(float);
+  const auto fault = [&](std::size_t at, auto value) {
+    std::string changed = content;
+    std::memcpy(changed.data() + at, &value, sizeof value);
+    folder.file("student.bin", changed);
+    try {
+      HashedLinear::load(folder.path());
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no InputError");
+  };
+  using Catch::Contains;
+  CHECK(fault(count + 8, std::int32_t{2}) == "no InputError");
+  CHECK_THAT(fault(count, std::int64_t{-1}), Contains("found -1 rows, expected at most 16"));
+  CHECK_THAT(fault(count, std::int64_t{17}), Contains("found 17 rows"));
+  CHECK_THAT(fault(count, std::int64_t{3}), Contains("ends too early"));
+  CHECK_THAT(fault(count, std::int64_t{1}), Contains("behind the end"));
+  for (const std::int32_t row : {-1, 16, 5, 1 << 30})
+    CHECK_THAT(fault(count + 8, row), Contains("student.bin: found row "));
+}
+
+TEST_CASE("n-gram options out of range are refused", "[students]") {
+  CHECK_THROWS_AS(HashedNgrams({.buckets_log2 = 0}), ShapeError);
+  CHECK_THROWS_AS(HashedNgrams({.word_ngrams = 9}), ShapeError);
+  CHECK_THROWS_AS(HashedNgrams({.word_ngrams = -1}), ShapeError);
+  CHECK_THROWS_AS(HashedNgrams({.char_min = 5, .char_max = 4}), ShapeError);
+  CHECK_THROWS_AS(HashedNgrams({.char_max = 65}), ShapeError);
 }
 
 TEST_CASE("n-grams: words and pairs, characters inside words, no cut in a UTF-8 character",

@@ -11,7 +11,6 @@
 #include "candist/counter_rng.hpp"
 #include "candist/data/annotations.hpp"
 #include "candist/data/dataset.hpp"
-#include "candist/error.hpp"
 
 namespace candist {
 
@@ -60,13 +59,8 @@ Annotations from_gold(const Texts& texts, int classes, std::uint64_t seed, const
   Annotations annotations(classes);
   std::vector<std::int32_t> set;
   for (std::int64_t row = 0; row < texts.rows(); ++row) {
-    const std::int32_t gold = texts.labels[static_cast<std::size_t>(row)];
-    if (gold < 0 || gold >= classes) {
-      throw InputError(texts.source, 0,
-                       "no usable gold label for text \"" + std::string(texts.ids[row]) + "\"",
-                       std::string("a gold label for every text: the ") + generator +
-                           " generator starts from them");
-    }
+    const std::int32_t gold =
+        gold_label(texts, row, classes, std::string(generator) + " generator");
     CounterRng rng(seed, RandomPurpose::simulated_annotator, 0, static_cast<std::uint64_t>(row));
     set.assign(1, gold);
     candidates(rng, gold, set);

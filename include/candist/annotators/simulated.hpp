@@ -21,27 +21,38 @@ struct SimulatedAnnotatorOptions {
   int classes = 2;
   double coverage = 0.89;      ///< share of sets that hold the gold label
   double mean_set_size = 1.7;  ///< mean number of candidates
-  double single_accuracy =
-      -1;  ///< share of sets whose first candidate is gold; < 0: 0.8 times the coverage
+  /// Share of sets whose first candidate is gold. A set of one label that covers has its first one
+  /// right, so few larger sets leave little room below the coverage. < 0: 0.8 times the coverage,
+  /// or as near to it as the sets allow.
+  double single_accuracy = -1;
   double spread =
       1.5;  ///< how uneven confusions are: 0 = all wrong labels alike, larger = a few favourites
   std::uint64_t seed = 1;
 };
 
-/// A teacher made from gold labels: a wanted coverage and mean set size, hit to within one text,
-/// and mistakes like a language model's: every class has its own favourite confusions, hard texts
-/// get larger sets and more misses. For studies in the regime of a paper's table (CanDist Table 8)
-/// on texts whose real annotations are better or lacking.
+/// A teacher made from gold labels: coverage, mean set size and single accuracy are the wanted ones
+/// to within 1 / (2 N) for N texts, the nearest that counts can be; and mistakes are like a
+/// language model's: every class has its own favourite confusions, hard texts get larger sets and
+/// more misses. For studies in the regime of a paper's table (CanDist Table 8) on texts whose real
+/// annotations are better or lacking.
 class SimulatedAnnotator {
  public:
   static constexpr const char* name = "simulated";
 
   /// Throws InputError for wishes that contradict each other.
   explicit SimulatedAnnotator(SimulatedAnnotatorOptions options);
-  /// Throws InputError naming a text without gold label.
+  /// Throws InputError naming a text without gold label, and where the sets leave no way to a
+  /// wanted single accuracy.
   Annotations annotate(const Texts& texts) const;
 
  private:
+  /// The whole number nearest to a share of n.
+  static std::int64_t count_of(double share, std::int64_t n) {
+    return static_cast<std::int64_t>(std::llround(share * static_cast<double>(n)));
+  }
+  std::vector<bool> wrong_first(const std::vector<std::int64_t>& by_difficulty,
+                                const std::vector<bool>& missed,
+                                const std::vector<std::int64_t>& sizes, std::int64_t misses) const;
   std::vector<std::int64_t> set_sizes(const std::vector<std::int64_t>& by_difficulty,
                                       const std::vector<bool>& missed) const;
   std::vector<std::int32_t> confusions(std::int32_t gold, std::int64_t row) const;
@@ -92,11 +103,8 @@ inline SimulatedAnnotator::SimulatedAnnotator(SimulatedAnnotatorOptions options)
     refuse("a mean set size of " + std::to_string(options_.mean_set_size) +
            " cannot be reached with coverage " + std::to_string(options_.coverage));
   }
-  if (options_.single_accuracy < 0.0) options_.single_accuracy = 0.8 * options_.coverage;
   if (options_.single_accuracy > options_.coverage)
     refuse("the first candidate cannot be right more often than the set");
-  // Sets of one label have their first candidate right when they cover: fewer larger sets leave
-  // less room for mistakes.
   affinity_.resize(static_cast<std::size_t>(options_.classes) *
                    static_cast<std::size_t>(options_.classes));
   for (std::size_t pair = 0; pair < affinity_.size(); ++pair) {
@@ -110,12 +118,7 @@ inline Annotations SimulatedAnnotator::annotate(const Texts& texts) const {
   std::vector<double> difficulty(static_cast<std::size_t>(n));
   std::vector<std::int64_t> by_difficulty(difficulty.size());
   for (std::int64_t row = 0; row < n; ++row) {
-    const std::int32_t gold = texts.labels[static_cast<std::size_t>(row)];
-    if (gold < 0 || gold >= options_.classes) {
-      throw InputError(texts.source, 0,
-                       "no usable gold label for text \"" + std::string(texts.ids[row]) + "\"",
-                       "a gold label for every text: the simulated annotator starts from them");
-    }
+    gold_label(texts, row, options_.classes, "simulated annotator");  // or it throws
     CounterRng rng(options_.seed, RandomPurpose::simulated_annotator, 1,
                    static_cast<std::uint64_t>(row));
     difficulty[static_cast<std::size_t>(row)] = rng.normal();
@@ -140,8 +143,7 @@ inline Annotations SimulatedAnnotator::annotate(const Texts& texts) const {
     return order;
   };
   std::vector<bool> missed(difficulty.size());
-  const auto misses =
-      static_cast<std::int64_t>(std::llround((1.0 - options_.coverage) * static_cast<double>(n)));
+  const std::int64_t misses = n - count_of(options_.coverage, n);
   const std::vector<std::int64_t> miss_order = ranked(2);
   for (std::int64_t i = 0; i < misses; ++i)
     missed[static_cast<std::size_t>(miss_order[static_cast<std::size_t>(i)])] = true;
@@ -149,17 +151,7 @@ inline Annotations SimulatedAnnotator::annotate(const Texts& texts) const {
   const std::vector<std::int64_t> size_order = ranked(3);
   const std::vector<std::int64_t> sizes = set_sizes(size_order, missed);
 
-  // Covered sets of two or more whose first candidate is wrong, hard ones first, until the single
-  // accuracy is right.
-  auto wrong_first = static_cast<std::int64_t>(
-      std::llround((options_.coverage - options_.single_accuracy) * static_cast<double>(n)));
-  std::vector<bool> demoted(difficulty.size());
-  for (const std::int64_t row : ranked(4)) {
-    if (wrong_first == 0) break;
-    if (missed[static_cast<std::size_t>(row)] || sizes[static_cast<std::size_t>(row)] < 2) continue;
-    demoted[static_cast<std::size_t>(row)] = true;
-    --wrong_first;
-  }
+  const std::vector<bool> demoted = wrong_first(ranked(4), missed, sizes, misses);
 
   Annotations annotations(options_.classes);
   std::vector<std::int32_t> set;
@@ -176,29 +168,59 @@ inline Annotations SimulatedAnnotator::annotate(const Texts& texts) const {
   return annotations;
 }
 
-/// Sizes whose mean is the wanted one to within one label over all texts: every set has one, and
+/// Which covered sets of two or more have a wrong first candidate, hard ones first, until the
+/// single accuracy is right.
+inline std::vector<bool> SimulatedAnnotator::wrong_first(
+    const std::vector<std::int64_t>& by_difficulty, const std::vector<bool>& missed,
+    const std::vector<std::int64_t>& sizes, std::int64_t misses) const {
+  const auto n = static_cast<std::int64_t>(sizes.size());
+  const bool wanted = options_.single_accuracy >= 0.0;
+  const double accuracy = wanted ? options_.single_accuracy : 0.8 * options_.coverage;
+  const std::int64_t right = count_of(accuracy, n);
+  std::int64_t left = n - misses - right;
+  std::vector<bool> demoted(sizes.size());
+  for (const std::int64_t row : by_difficulty) {
+    if (left == 0) break;
+    if (missed[static_cast<std::size_t>(row)] || sizes[static_cast<std::size_t>(row)] < 2) continue;
+    demoted[static_cast<std::size_t>(row)] = true;
+    --left;
+  }
+  if (wanted && left > 0) {
+    const double lowest = static_cast<double>(right + left) / static_cast<double>(n);
+    throw InputError("simulated annotator: found single accuracy " + std::to_string(accuracy) +
+                     ", expected at least " + std::to_string(lowest) +
+                     ": every other set that covers has one label, which is then the first");
+  }
+  return demoted;
+}
+
+/// Sizes whose mean is the wanted one to within half a label over all texts: every set has one, and
 /// the rest is dealt out in rounds, each to a share of the sets that grew in the round before (a
 /// geometric tail), hard texts first.
 inline std::vector<std::int64_t> SimulatedAnnotator::set_sizes(
     const std::vector<std::int64_t>& by_difficulty, const std::vector<bool>& missed) const {
   std::vector<std::int64_t> sizes(by_difficulty.size(), 1);
-  auto left = static_cast<std::int64_t>(
-      std::llround((options_.mean_set_size - 1.0) * static_cast<double>(sizes.size())));
-  double share = options_.mean_set_size > 1.0 ? 1.0 - 1.0 / options_.mean_set_size : 0.0;
-  double wanted = share * static_cast<double>(sizes.size());
+  const auto n = static_cast<std::int64_t>(sizes.size());
+  const auto capacity = [&](std::int64_t row) -> std::int64_t {
+    return options_.classes - (missed[static_cast<std::size_t>(row)] ? 1 : 0);
+  };
+  // Counts are rounded one by one: without this limit a label could be left that no set takes.
+  std::int64_t room = 0;
+  for (std::int64_t row = 0; row < n; ++row) room += capacity(row) - 1;
+  std::int64_t left = std::min(room, count_of(options_.mean_set_size, n) - n);
+  const double share = 1.0 - 1.0 / options_.mean_set_size;
+  double wanted = share * static_cast<double>(n);
   while (left > 0) {
     std::int64_t grown = 0;
     for (const std::int64_t row : by_difficulty) {
       if (left == 0 || static_cast<double>(grown) >= wanted) break;
       auto& size = sizes[static_cast<std::size_t>(row)];
-      if (size >= options_.classes - (missed[static_cast<std::size_t>(row)] ? 1 : 0)) continue;
+      if (size >= capacity(row)) continue;
       ++size;
       ++grown;
       --left;
     }
-    if (grown == 0)
-      wanted = static_cast<double>(sizes.size());  // the hard ones are full: go round all
-    wanted = std::max(1.0, grown == 0 ? wanted : wanted * share);
+    wanted = std::max(1.0, wanted * share);
   }
   return sizes;
 }

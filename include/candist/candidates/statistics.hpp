@@ -13,7 +13,8 @@
 namespace candist {
 
 /// How good candidate sets are. Shares are of 1, not of 100; nullopt where there is no gold (or no
-/// such row). Definitions: CanDist section 3.2, after He et al., ICLR 2024.
+/// such row). Definitions: CanDist section 3.2, after He et al., ICLR 2024, whose sets are
+/// never empty.
 struct CandidateStatistics {
   struct ForClass {
     std::int64_t support = 0;         ///< rows of this gold label
@@ -26,8 +27,11 @@ struct CandidateStatistics {
   std::optional<double> coverage;         ///< 1 - alpha: the gold label is in the set
   std::optional<double> single_accuracy;  ///< the single label is the gold one
   double mean_set_size = 0.0;             ///< over all rows
-  double beta_coverage = 0.0;             ///< mean of (C - |s|)/(C - 1) over all rows; 1 when C = 1
-  std::optional<double> f1;               ///< harmonic mean of coverage and beta coverage
+  /// Mean of (C - |s|)/(C - 1) over the rows whose set is not empty: 1 when all name one label, 0
+  /// when all name every label, or when no row names any. An empty set excludes labels without
+  /// knowing any; it counts against the coverage. 1 when C = 1.
+  double beta_coverage = 0.0;
+  std::optional<double> f1;                  ///< harmonic mean of coverage and beta coverage
   std::vector<std::int64_t> size_histogram;  ///< [C + 1], rows by size of their set
   std::vector<ForClass> per_class;           ///< [C]
 };
@@ -68,7 +72,10 @@ inline CandidateStatistics candidate_statistics(const Annotations& annotations,
                      : std::nullopt;
   };
   if (s.rows > 0) s.mean_set_size = static_cast<double>(sizes) / static_cast<double>(s.rows);
-  s.beta_coverage = classes > 1 ? (classes - s.mean_set_size) / (classes - 1) : 1.0;
+  if (const std::int64_t named = s.rows - s.empty_sets; named > 0) {
+    const double size = static_cast<double>(sizes) / static_cast<double>(named);
+    s.beta_coverage = classes > 1 ? (classes - size) / (classes - 1) : 1.0;
+  }
   s.coverage = share(hits, s.gold_rows);
   s.single_accuracy = share(right, s.gold_rows);
   if (s.coverage && *s.coverage + s.beta_coverage > 0.0) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "candist/data/annotations.hpp"
@@ -18,12 +19,15 @@ namespace candist {
 
 /// What was noteworthy about an annotations file that is not wrong.
 struct AnnotationFileReport {
-  std::int64_t empty_sets = 0;  ///< texts whose candidates are []
+  std::int64_t empty_sets = 0;     ///< texts whose candidates are []
+  std::int64_t skipped_lines = 0;  ///< lines of white space
 };
 
-/// Reads annotations of `texts`, joined by id and in their order. Throws InputError with file and
-/// line for broken lines, unknown labels, a label twice, weights that do not fit, an id twice or of
-/// no text, and for texts without a line.
+/// Reads annotations of `texts`, joined by id and in their order. "weights" (or else "votes") are
+/// normalised to sum 1. "single" counts for plain distillation, whether it is a candidate or not,
+/// also where "candidates" is []. Throws InputError with file and line for broken lines, unknown
+/// labels, a label twice, weights that do not fit, an id twice or of no text, and for texts without
+/// a line.
 inline Annotations read_annotations(const std::filesystem::path& path, const Texts& texts,
                                     const LabelSpace& labels,
                                     AnnotationFileReport* report = nullptr);
@@ -38,111 +42,118 @@ inline void write_annotations(const std::filesystem::path& path, const Texts& te
 
 namespace detail {
 
-/// One line of an annotations file.
+/// The candidates of one line; one object reads all lines.
 struct AnnotationLine {
-  std::int64_t line = 0;
   std::vector<std::int32_t> candidates;
-  std::vector<float> weights;
+  std::vector<double> weights;  ///< none, or one a candidate
   std::int32_t single = -1;
+
+  void parse(JsonLines& lines, JsonLines::Object object, const LabelSpace& labels);
+
+ private:
+  void parse_weights(JsonLines& lines, JsonLines::Object object, const char* key);
+  static std::int32_t find_label(const JsonLines& lines, const LabelSpace& labels,
+                                 std::string_view name) {
+    if (const auto label = labels.find(name)) return *label;
+    lines.fail("label " + quoted(name), "one of " + labels.summary());
+  }
 };
 
-inline std::int32_t find_label(const JsonLines& lines, const LabelSpace& labels,
-                               std::string_view name) {
-  if (const auto label = labels.find(name)) return *label;
-  lines.fail("label \"" + std::string(name) + "\"", "one of " + labels.summary());
-}
-
-inline AnnotationLine parse_annotation(JsonLines& lines, JsonLines::Object object,
-                                       const LabelSpace& labels) {
-  AnnotationLine result;
-  result.line = lines.line();
-  simdjson::dom::array candidates;
-  if (object["candidates"].get(candidates) != simdjson::SUCCESS) {
+inline void AnnotationLine::parse(JsonLines& lines, JsonLines::Object object,
+                                  const LabelSpace& labels) {
+  candidates.clear();
+  weights.clear();
+  simdjson::dom::array array;
+  if (object["candidates"].get(array) != simdjson::SUCCESS) {
     lines.fail("no array \"candidates\"", "{\"id\": ..., \"candidates\": [\"NAME\", ...]}");
   }
-  for (const JsonLines::Element entry : candidates) {
+  for (const JsonLines::Element entry : array) {
     std::string_view name;
     if (entry.get(name) != simdjson::SUCCESS)
       lines.fail("a candidate that is " + JsonLines::kind(entry), "the name of a label");
     const std::int32_t label = find_label(lines, labels, name);
-    if (std::find(result.candidates.begin(), result.candidates.end(), label) !=
-        result.candidates.end()) {
-      lines.fail("candidate \"" + std::string(name) + "\" twice", "every candidate once");
-    }
-    result.candidates.push_back(label);
+    if (std::find(candidates.begin(), candidates.end(), label) != candidates.end())
+      lines.fail("candidate " + quoted(name) + " twice", "every candidate once");
+    candidates.push_back(label);
   }
+  JsonLines::Element element;
   for (const char* key : {"weights", "votes"}) {
-    JsonLines::Element element;
     if (object[key].get(element) != simdjson::SUCCESS || element.is_null()) continue;
-    simdjson::dom::array weights;
-    if (element.get(weights) != simdjson::SUCCESS)
-      lines.fail("\"" + std::string(key) + "\" is " + JsonLines::kind(element),
-                 "one number a candidate");
-    double sum = 0.0;
-    for (const JsonLines::Element entry : weights) {
-      double weight = 0.0;
-      if (entry.get(weight) != simdjson::SUCCESS || !(weight >= 0.0))
-        lines.fail("an entry of \"" + std::string(key) + "\" that is no number >= 0",
-                   "one number >= 0 a candidate");
-      result.weights.push_back(static_cast<float>(weight));
-      sum += weight;
-    }
-    if (result.weights.size() != result.candidates.size() ||
-        (!result.weights.empty() && !(sum > 0.0))) {
-      lines.fail(std::to_string(result.weights.size()) + " " + key + " of sum " +
-                     std::to_string(sum) + " for " + std::to_string(result.candidates.size()) +
-                     " candidates",
-                 "one a candidate, not all 0");
-    }
+    parse_weights(lines, object, key);
     break;  // weights count where both are given
   }
-  if (const auto single = lines.string(object, "single"))
-    result.single = find_label(lines, labels, *single);
-  return result;
+  const auto name = lines.string(object, "single");
+  single = name ? find_label(lines, labels, *name) : -1;
+}
+
+inline void AnnotationLine::parse_weights(JsonLines& lines, JsonLines::Object object,
+                                          const char* key) {
+  const JsonLines::Element element = object[key];
+  simdjson::dom::array array;
+  if (element.get(array) != simdjson::SUCCESS) {
+    lines.fail("\"" + std::string(key) + "\" is " + JsonLines::kind(element),
+               "one number a candidate");
+  }
+  double largest = 0.0;
+  for (const JsonLines::Element entry : array) {
+    double weight = 0.0;
+    if (entry.get(weight) != simdjson::SUCCESS || !(weight >= 0.0)) {
+      lines.fail("an entry of \"" + std::string(key) + "\" that is no number >= 0",
+                 "one number >= 0 a candidate");
+    }
+    weights.push_back(weight);
+    largest = std::max(largest, weight);
+  }
+  if (weights.size() != candidates.size()) {
+    lines.fail(std::to_string(weights.size()) + " " + key + " for " +
+                   std::to_string(candidates.size()) + " candidates",
+               "one a candidate");
+  }
+  if (!weights.empty() && largest == 0.0)
+    lines.fail("only zeros in \"" + std::string(key) + "\"", "at least one number > 0");
 }
 
 }  // namespace detail
 
 inline Annotations read_annotations(const std::filesystem::path& path, const Texts& texts,
                                     const LabelSpace& labels, AnnotationFileReport* report) {
-  StringIndex index(texts.ids);
-  for (std::int64_t row = 0; row < texts.rows(); ++row) index.insert(row);
-  std::vector<detail::AnnotationLine> of_row(static_cast<std::size_t>(texts.rows()));
+  constexpr std::int64_t none = -1;
+  IdLookup rows(texts.ids);
+  Annotations as_read(labels.size());
+  std::vector<std::int64_t> line_of;  // of every annotation as read
+  std::vector<std::int64_t> place(static_cast<std::size_t>(texts.rows()), none);  // of every text
+  AnnotationFileReport noteworthy;
   JsonLines lines(path);
   JsonLines::Object object;
-  std::int64_t read = 0;
+  detail::AnnotationLine entry;
   while (lines.next(object)) {
     const auto id = lines.string(object, "id", JsonLines::Numbers::as_text);
     if (!id) lines.fail("no \"id\"", "{\"id\": ..., \"candidates\": [\"NAME\", ...]}");
-    const std::int64_t row = index.find(*id);
-    if (row < 0)
-      lines.fail("id \"" + std::string(*id) + "\"", "the id of a text of " + texts.source);
-    detail::AnnotationLine& entry = of_row[static_cast<std::size_t>(row)];
-    if (entry.line != 0)
-      lines.fail("id \"" + std::string(*id) + "\" again (first in line " +
-                     std::to_string(entry.line) + ")",
+    const std::int64_t row = rows.find(*id);
+    if (row < 0) lines.fail("id " + quoted(*id), "the id of a text of " + texts.source);
+    std::int64_t& at = place[static_cast<std::size_t>(row)];
+    if (at != none) {
+      lines.fail("id " + quoted(*id) + " again (first in line " +
+                     std::to_string(line_of[static_cast<std::size_t>(at)]) + ")",
                  "every id once");
-    entry = detail::parse_annotation(lines, object, labels);
-    ++read;
-  }
-  if (read == 0) throw InputError(path.string(), 0, "no annotations", "one a text");
-  Annotations annotations(labels.size());
-  AnnotationFileReport noteworthy;
-  for (std::size_t row = 0; row < of_row.size(); ++row) {
-    const detail::AnnotationLine& entry = of_row[row];
-    if (entry.line == 0) {
-      throw InputError(path.string(), 0,
-                       "no annotation of text \"" +
-                           std::string(texts.ids[static_cast<std::int64_t>(row)]) + "\" (" +
-                           std::to_string(texts.rows() - read) + " of " +
-                           std::to_string(texts.rows()) + " texts have none)",
-                       "one a text");
     }
+    at = as_read.rows();
+    line_of.push_back(lines.line());
+    entry.parse(lines, object, labels);
     noteworthy.empty_sets += entry.candidates.empty() ? 1 : 0;
-    annotations.add(entry.candidates, entry.weights, entry.single);
+    as_read.add(entry.candidates, entry.weights, entry.single);
+  }
+  noteworthy.skipped_lines = lines.skipped();
+  if (as_read.rows() == 0) throw InputError(path.string(), 0, "no annotations", "one a text");
+  if (const auto gap = std::find(place.begin(), place.end(), none); gap != place.end()) {
+    throw InputError(path.string(), 0,
+                     "no annotation of text " + quoted(texts.ids[gap - place.begin()]) + " (" +
+                         std::to_string(texts.rows() - as_read.rows()) + " of " +
+                         std::to_string(texts.rows()) + " texts have none)",
+                     "one a text");
   }
   if (report != nullptr) *report = noteworthy;
-  return annotations;
+  return std::is_sorted(place.begin(), place.end()) ? std::move(as_read) : as_read.select(place);
 }
 
 inline void write_annotations(const std::filesystem::path& path, const Texts& texts,

@@ -27,15 +27,23 @@ struct Texts {
   StringColumn augmented;  ///< second views: none at all, or one a text ("" = none for this text)
   std::vector<std::int32_t> labels;  ///< gold, -1 where it is not known
   std::string source;                ///< where they were read from, for messages
+  std::int64_t skipped_lines = 0;    ///< lines of white space that reading passed over
 
   std::int64_t rows() const { return texts.size(); }
 };
+
+/// The gold label of a text, in [0, classes). Throws InputError naming file and id where there is
+/// none, and `wanted_by`, who starts from gold labels.
+inline std::int32_t gold_label(const Texts& texts, std::int64_t row, int classes,
+                               std::string_view wanted_by);
 
 /// What to do with a gold label that is not in the label space.
 enum class UnknownLabels { add, reject };
 
 /// Reads texts by file ending: .jsonl, .ndjson, .json (JSON Lines), .tsv, .csv, anything else one
-/// text a line. Throws InputError with file and line for anything that is not as interface.md says.
+/// text a line. A text without an id gets the number of its line, from 0, blank lines counted; in
+/// CSV, whose records may span lines, the number of its record, from 0 after the header. Throws
+/// InputError with file and line for anything that is not as interface.md says.
 inline Texts read_texts(const std::filesystem::path& path, LabelSpace& labels,
                         UnknownLabels unknown);
 
@@ -53,6 +61,17 @@ inline StringColumn read_ids(const std::filesystem::path& path);
 
 // ---- definitions
 
+inline std::int32_t gold_label(const Texts& texts, std::int64_t row, int classes,
+                               std::string_view wanted_by) {
+  const std::int32_t gold = texts.labels[static_cast<std::size_t>(row)];
+  if (gold >= 0 && gold < classes) return gold;
+  throw InputError(texts.source, 0,
+                   (gold < 0 ? "no gold label" : "gold label " + std::to_string(gold)) +
+                       " for text " + quoted(texts.ids[row]),
+                   "one of " + std::to_string(classes) + " labels for every text: the " +
+                       std::string(wanted_by) + " starts from them");
+}
+
 namespace detail {
 
 /// Takes rows from any reader: fills in missing ids, checks for doubles, resolves labels.
@@ -66,16 +85,23 @@ class TextsBuilder {
     if (!error) texts.texts.reserve_bytes(bytes);
   }
 
-  void add(std::int64_t line, std::optional<std::string_view> id, std::string_view text,
-           std::optional<std::string_view> label,
+  /// `place` is the id of a text without one.
+  void add(std::int64_t line, std::int64_t place, std::optional<std::string_view> id,
+           std::string_view text, std::optional<std::string_view> label,
            std::optional<std::string_view> augmented = std::nullopt) {
     const std::int64_t row = texts.rows();
-    texts.ids.push_back(id ? *id : std::string_view(std::to_string(row)));
-    if (const std::int64_t twin = index_.insert(row); twin >= 0) {
-      throw InputError(texts.source, line,
-                       "id \"" + std::string(texts.ids[row]) + "\" again (it is that of text " +
-                           std::to_string(twin + 1) + ")",
-                       "every id once");
+    texts.ids.push_back(id ? *id : std::string_view(std::to_string(place)));
+    // Places differ by themselves: until there is a given id, nothing can be there twice.
+    if (id || indexed_ > 0) {
+      for (; indexed_ <= row; ++indexed_) {
+        const std::int64_t twin = index_.insert(indexed_);
+        if (twin < 0) continue;
+        throw InputError(texts.source, line,
+                         "id " + quoted(texts.ids[row]) + " again (it is that of text " +
+                             std::to_string(twin + 1) +
+                             (id ? ")" : "; texts without one get their number)"),
+                         "every id once");
+      }
     }
     if (text.empty()) throw InputError(texts.source, line, "an empty text", "a text");
     texts.texts.push_back(text);
@@ -98,13 +124,13 @@ class TextsBuilder {
   std::int32_t resolve(std::int64_t line, std::string_view label) {
     if (const auto known = space_.find(label)) return *known;
     if (unknown_ == UnknownLabels::add) return space_.add(label);
-    throw InputError(texts.source, line, "label \"" + std::string(label) + "\"",
-                     "one of " + space_.summary());
+    throw InputError(texts.source, line, "label " + quoted(label), "one of " + space_.summary());
   }
 
   LabelSpace& space_;
   UnknownLabels unknown_;
   StringIndex index_{texts.ids};
+  std::int64_t indexed_ = 0;  ///< ids in the index: the first ones
 };
 
 inline Texts read_json_texts(const std::filesystem::path& path, LabelSpace& labels,
@@ -117,9 +143,10 @@ inline Texts read_json_texts(const std::filesystem::path& path, LabelSpace& labe
     if (!text) lines.fail("no \"text\"", "{\"id\", \"text\", \"label\"?, \"augmented\"?}");
     std::optional<std::string_view> own_id =
         lines.string(object, "id", JsonLines::Numbers::as_text);
-    builder.add(lines.line(), own_id, *text, lines.string(object, "label"),
+    builder.add(lines.line(), lines.line() - 1, own_id, *text, lines.string(object, "label"),
                 lines.string(object, "augmented"));
   }
+  builder.texts.skipped_lines = lines.skipped();
   return builder.finish();
 }
 
@@ -131,18 +158,17 @@ inline Texts read_texts(const std::filesystem::path& path, LabelSpace& labels,
   if (ending == ".jsonl" || ending == ".ndjson" || ending == ".json")
     return detail::read_json_texts(path, labels, unknown);
   detail::TextsBuilder builder(path.string(), labels, unknown);
-  if (ending == ".csv") {
-    detail::read_csv(path, [&](auto&&... row) { builder.add(row...); });
-  } else {
-    const bool tabs = ending == ".tsv";
-    detail::read_lines(path, tabs, [&](auto&&... row) { builder.add(row...); });
-  }
+  const auto add = [&](auto&&... row) { builder.add(row...); };
+  builder.texts.skipped_lines =
+      ending == ".csv"
+          ? detail::read_csv(path, add)
+          : detail::read_lines(path, ending == ".tsv" ? detail::Tabs::label : detail::Tabs::text,
+                               add);
   return builder.finish();
 }
 
 inline std::int64_t read_second_views(const std::filesystem::path& path, Texts& texts) {
-  StringIndex index(texts.ids);
-  for (std::int64_t row = 0; row < texts.rows(); ++row) index.insert(row);
+  IdLookup rows(texts.ids);
   std::vector<std::string> views(static_cast<std::size_t>(texts.rows()));
   std::vector<std::int64_t> line_of(views.size(), 0);
   JsonLines lines(path);
@@ -150,14 +176,12 @@ inline std::int64_t read_second_views(const std::filesystem::path& path, Texts& 
   while (lines.next(object)) {
     const auto id = lines.string(object, "id", JsonLines::Numbers::as_text);
     if (!id) lines.fail("no \"id\"", "{\"id\", \"augmented\"}");
-    const std::int64_t row = index.find(*id);
-    if (row < 0)
-      lines.fail("id \"" + std::string(*id) + "\"", "the id of a text of " + texts.source);
+    const std::int64_t row = rows.find(*id);
+    if (row < 0) lines.fail("id " + quoted(*id), "the id of a text of " + texts.source);
     auto& seen = line_of[static_cast<std::size_t>(row)];
     if (seen != 0)
-      lines.fail(
-          "id \"" + std::string(*id) + "\" again (first in line " + std::to_string(seen) + ")",
-          "every id once");
+      lines.fail("id " + quoted(*id) + " again (first in line " + std::to_string(seen) + ")",
+                 "every id once");
     seen = lines.line();
     const auto view = lines.string(object, "augmented");
     if (!view) lines.fail("no \"augmented\"", "{\"id\", \"augmented\"}");
@@ -174,14 +198,14 @@ inline std::int64_t read_second_views(const std::filesystem::path& path, Texts& 
 
 inline Texts select_by_ids(const Texts& texts, const StringColumn& ids,
                            const std::string& wanted_by) {
-  StringIndex index(texts.ids);
-  for (std::int64_t row = 0; row < texts.rows(); ++row) index.insert(row);
+  IdLookup rows(texts.ids);
   Texts selected;
   selected.source = texts.source;
   for (std::int64_t i = 0; i < ids.size(); ++i) {
-    const std::int64_t row = index.find(ids[i]);
+    const std::int64_t row = rows.find(ids[i]);
     if (row < 0)
-      throw InputError(wanted_by, i + 1, "id \"" + std::string(ids[i]) + "\"",
+      throw InputError(wanted_by, 0,
+                       "id " + quoted(ids[i]) + " (number " + std::to_string(i + 1) + ")",
                        "the id of a text of " + texts.source);
     selected.ids.push_back(texts.ids[row]);
     selected.texts.push_back(texts.texts[row]);

@@ -18,7 +18,7 @@
 namespace candist {
 
 /// Reads a file of one JSON object a line with simdjson: fully validated, without copying the file.
-/// Lines of white space are passed over.
+/// Lines of white space are passed over and counted.
 class JsonLines {
  public:
   using Object = simdjson::dom::object;
@@ -30,9 +30,11 @@ class JsonLines {
   /// JSON or UTF-8.
   bool next(Object& object) {
     std::string_view line;
-    do {
+    while (true) {
       if (!lines_.next(line)) return false;
-    } while (line.find_first_not_of(" \t\r") == std::string_view::npos);
+      if (!LineReader::is_blank(line)) break;
+      ++skipped_;
+    }
     Element element;
     const simdjson::error_code error = parser_.parse(line.data(), line.size(), false).get(element);
     if (error == simdjson::UTF8_ERROR) fail("bytes that are not UTF-8", "UTF-8 text");
@@ -81,15 +83,19 @@ class JsonLines {
     }
   }
   [[noreturn]] void fail(const std::string& found, const std::string& expected) const {
-    throw InputError(lines_.name(), lines_.number(), found, expected);
+    lines_.fail(found, expected);
   }
+  /// Of the object last read, from 1.
   std::int64_t line() const { return lines_.number(); }
+  /// Lines of white space so far.
+  std::int64_t skipped() const { return skipped_; }
   const std::string& name() const { return lines_.name(); }
 
  private:
   static_assert(LineReader::padding >= simdjson::SIMDJSON_PADDING);
   LineReader lines_;
   simdjson::dom::parser parser_;
+  std::int64_t skipped_ = 0;
   std::string number_text_;
 };
 

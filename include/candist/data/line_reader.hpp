@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <simdjson.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -64,6 +66,21 @@ class LineReader {
   /// Did the line last read end in a newline? Only a file's last line may not.
   bool terminated() const { return terminated_; }
   const std::string& name() const { return name_; }
+
+  /// Throws InputError with file and line.
+  [[noreturn]] void fail(std::string_view found, std::string_view expected) const {
+    throw InputError(name_, number_, found, expected);
+  }
+  /// Throws InputError where the line last read is not UTF-8, or holds a NUL byte (as UTF-16 does).
+  void expect_text(std::string_view line) const {
+    if (std::memchr(line.data(), '\0', line.size()) != nullptr) fail("a NUL byte", "UTF-8 text");
+    if (!simdjson::validate_utf8(line.data(), line.size()))
+      fail("bytes that are not UTF-8", "UTF-8 text");
+  }
+  /// Nothing but white space? Readers pass over such lines and count them.
+  static bool is_blank(std::string_view line) {
+    return line.find_first_not_of(" \t\r\v\f") == std::string_view::npos;
+  }
 
  private:
   struct Close {

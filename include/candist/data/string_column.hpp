@@ -18,7 +18,7 @@ class StringColumn {
   std::size_t bytes() const { return characters_.size(); }
   std::string_view operator[](std::int64_t i) const {
     const auto at = static_cast<std::size_t>(i);
-    return std::string_view(characters_).substr(offsets_[at], offsets_[at + 1] - offsets_[at]);
+    return {characters_.data() + offsets_[at], offsets_[at + 1] - offsets_[at]};
   }
   void push_back(std::string_view text) {
     characters_ += text;

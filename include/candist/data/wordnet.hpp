@@ -34,9 +34,7 @@ inline Texts read_wordnet_nouns(const std::filesystem::path& path, const LabelSp
   while (lines.next(line)) {
     if (line.starts_with("  ")) continue;  // the licence
     const auto expect = [&](bool holds) {
-      if (!holds)
-        throw InputError(path.string(), lines.number(), "a broken line",
-                         "a synset of WordNet 3.0's data.noun");
+      if (!holds) lines.fail("a broken line", "a synset of WordNet 3.0's data.noun");
     };
     const std::size_t bar = line.find(" | ");
     expect(line.size() > 20 && line[8] == ' ' && line[11] == ' ' && bar != std::string_view::npos);
@@ -64,9 +62,7 @@ inline Texts read_wordnet_nouns(const std::filesystem::path& path, const LabelSp
     }
     const char* name = wordnet_categories[category - 4];
     const auto label = labels.find(name);
-    if (!label)
-      throw InputError(path.string(), lines.number(), std::string("category ") + name,
-                       "one of " + labels.summary());
+    if (!label) lines.fail(std::string("category ") + name, "one of " + labels.summary());
     texts.ids.push_back("n" + std::string(line.substr(0, 8)));
     texts.texts.push_back(text);
     texts.labels.push_back(*label);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "candist/concepts.hpp"
+#include "candist/lanes.hpp"
 #include "candist/optimizers/optimizer_state.hpp"
 
 namespace candist {
@@ -18,26 +19,22 @@ struct AdagradOptions {
 };
 
 /// w <- (1 - lr wd) w - lr g / (sqrt(sum of g^2) + epsilon). Rows that a step does not touch have g
-/// = 0 there: exact. Reference: Duchi, Hazan and Singer, JMLR 2011.
+/// = 0 there: the same as dense, but for decay that comes late (optimizer_state.hpp). Reference:
+/// Duchi, Hazan and Singer, JMLR 2011.
 class Adagrad {
  public:
   static constexpr const char* name = "adagrad";
 
   explicit Adagrad(AdagradOptions options = {})
-      : options_(options), state_(1, options.weight_decay) {}
+      : options_(options), state_({.tables = 1}, options.weight_decay) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
     for_each_touched_row(state_, blocks,
                          [&](const ParameterBlock& block, BlockState& state, std::int64_t row,
                              float* w, const float* g, std::int64_t) {
-                           // Through Eigen: a loop over std::sqrt stays scalar, for it may set errno.
-                           RowMap<float> sum(state.tables[0].data() + row * block.width,
-                                             block.width);
-                           const RowMap<const float> gradient(g, block.width);
-                           sum += gradient.square();
-                           RowMap<float>(w, block.width) -=
-                               learning_rate * gradient / (sum.sqrt() + options_.epsilon);
+                           update(block.width, w, state.tables[0].data() + row * block.width, g,
+                                  learning_rate, options_.epsilon);
                          });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
@@ -45,6 +42,16 @@ class Adagrad {
   void load(std::istream& in) { state_.load(in); }
 
  private:
+  static void update(std::int64_t width, float* __restrict w, float* __restrict sums,
+                     const float* __restrict g, float learning_rate, float epsilon) {
+    for_each_lanes(width, [=](auto lanes) {
+      const auto gradient = lanes.load(g);
+      const auto sum = lanes.load(sums) + gradient * gradient;
+      lanes.store(sums, sum);
+      lanes.store(w, lanes.load(w) - learning_rate * gradient / (square_root(sum) + epsilon));
+    });
+  }
+
   AdagradOptions options_;
   OptimizerState state_;
 };

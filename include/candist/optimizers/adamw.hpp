@@ -9,6 +9,7 @@
 #include <span>
 
 #include "candist/concepts.hpp"
+#include "candist/lanes.hpp"
 #include "candist/optimizers/optimizer_state.hpp"
 
 namespace candist {
@@ -21,13 +22,15 @@ struct AdamWOptions {
 };
 
 /// AdamW: decoupled decay, bias-corrected moments. Rows that a step does not touch: their moments
-/// decay for the missed steps at the next touch (exact), but the momentum does not move them
-/// meanwhile ("lazy" Adam). Reference: Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101.
+/// decay for the missed steps at the next touch, m <- beta1^missed m, as those of dense AdamW do
+/// with g = 0; but the momentum does not move them meanwhile ("lazy" Adam), and their weight decay
+/// comes late (optimizer_state.hpp). Reference: Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101.
 class AdamW {
  public:
   static constexpr const char* name = "adamw";
 
-  explicit AdamW(AdamWOptions options = {}) : options_(options), state_(2, options.weight_decay) {}
+  explicit AdamW(AdamWOptions options = {})
+      : options_(options), state_({.tables = 2}, options.weight_decay) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
@@ -40,17 +43,14 @@ class AdamW {
         state_, blocks,
         [&](const ParameterBlock& block, BlockState& state, std::int64_t row, float* w,
             const float* g, std::int64_t missed) {
-          RowMap<float> m(state.tables[0].data() + row * block.width, block.width);
-          RowMap<float> v(state.tables[1].data() + row * block.width, block.width);
-          const RowMap<const float> gradient(g, block.width);
           const float keep1 =
               missed == 1 ? options_.beta1 : std::pow(options_.beta1, static_cast<float>(missed));
           const float keep2 =
               missed == 1 ? options_.beta2 : std::pow(options_.beta2, static_cast<float>(missed));
-          m = keep1 * m + (1.0f - options_.beta1) * gradient;
-          v = keep2 * v + (1.0f - options_.beta2) * gradient.square();
-          RowMap<float>(w, block.width) -=
-              learning_rate * (m / correction1) / ((v / correction2).sqrt() + options_.epsilon);
+          update(block.width, w, state.tables[0].data() + row * block.width,
+                 state.tables[1].data() + row * block.width, g,
+                 {keep1, keep2, 1.0f - options_.beta1, 1.0f - options_.beta2, correction1,
+                  correction2, learning_rate, options_.epsilon});
         });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
@@ -58,6 +58,23 @@ class AdamW {
   void load(std::istream& in) { state_.load(in); }
 
  private:
+  /// The numbers of one row's update.
+  struct Factors {
+    float keep1, keep2, take1, take2, correction1, correction2, learning_rate, epsilon;
+  };
+  static void update(std::int64_t width, float* __restrict w, float* __restrict first,
+                     float* __restrict second, const float* __restrict g, Factors f) {
+    for_each_lanes(width, [=](auto lanes) {
+      const auto gradient = lanes.load(g);
+      const auto m = f.keep1 * lanes.load(first) + f.take1 * gradient;
+      const auto v = f.keep2 * lanes.load(second) + f.take2 * gradient * gradient;
+      lanes.store(first, m);
+      lanes.store(second, v);
+      lanes.store(w, lanes.load(w) - f.learning_rate * (m / f.correction1) /
+                                         (square_root(v / f.correction2) + f.epsilon));
+    });
+  }
+
   AdamWOptions options_;
   OptimizerState state_;
 };

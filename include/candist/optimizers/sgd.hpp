@@ -17,12 +17,13 @@ struct SgdOptions {
   float weight_decay = 0.0f;  ///< decoupled
 };
 
-/// w <- (1 - lr wd) w - lr g. Exact for rows that a step does not touch.
+/// w <- (1 - lr wd) w - lr g. Rows that a step does not touch have g = 0 there: the same as dense,
+/// but for decay that comes late (optimizer_state.hpp).
 class Sgd {
  public:
   static constexpr const char* name = "sgd";
 
-  explicit Sgd(SgdOptions options = {}) : options_(options), state_(0, options.weight_decay) {}
+  explicit Sgd(SgdOptions options = {}) : options_(options), state_({}, options.weight_decay) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);

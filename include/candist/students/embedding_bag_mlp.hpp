@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -85,6 +86,8 @@ class EmbeddingBagMlp {
   friend void save_student(const std::filesystem::path& folder, const EmbeddingBagMlp& student) {
     student.save(folder);
   }
+  /// Makes a student out of a saved one. Throws InputError naming the file where it is not whole,
+  /// an option is out of range or a weight not finite.
   static EmbeddingBagMlp load(const std::filesystem::path& folder);
 
  private:
@@ -254,22 +257,28 @@ inline void EmbeddingBagMlp::save(const std::filesystem::path& folder) const {
 inline EmbeddingBagMlp EmbeddingBagMlp::load(const std::filesystem::path& folder) {
   StudentFileReader file(folder);
   file.expect_kind(name);
+  constexpr int widest = 1 << 16;
   EmbeddingBagMlpOptions options;
-  options.classes = file.option<int>("classes");
-  options.width = file.option<int>("width");
-  options.hidden = file.option<int>("hidden");
-  options.dropout = file.option<float>("dropout");
-  options.seed = file.option<std::uint64_t>("seed");
-  options.ngrams = {file.option<int>("buckets_log2"), file.option<int>("word_ngrams"),
-                    file.option<int>("char_min"), file.option<int>("char_max")};
+  options.classes = file.option("classes", 1, StudentFileWriter::most_classes);
+  options.width = file.option("width", 1, widest);
+  options.hidden = file.option("hidden", 1, widest);
+  options.dropout = file.option("dropout", 0.0f, std::nextafter(1.0f, 0.0f));
+  options.seed = file.option<std::uint64_t>("seed", 0, std::numeric_limits<std::uint64_t>::max());
+  options.ngrams = file.ngrams();
+  const std::int64_t step =
+      file.option<std::int64_t>("step", 0, std::numeric_limits<std::int64_t>::max() / 2);
+  const std::int64_t parameters =
+      std::int64_t{options.width + 1} * options.hidden +
+      std::int64_t{options.hidden + 1} * options.classes +
+      HashedNgrams(options.ngrams).buckets() * HashedTable::stride_of(options.width);
+  file.expect_bytes(parameters * static_cast<std::int64_t>(sizeof(float)));
   EmbeddingBagMlp student(options);
-  student.step_ = file.option<std::int64_t>("step");
+  student.step_ = step;
   for (Dense* layer : {&student.hidden_, &student.output_}) {
     file.values(layer->weight.data(), static_cast<std::size_t>(layer->weight.size()));
     file.values(layer->bias.data(), static_cast<std::size_t>(layer->bias.size()));
   }
   file.values(student.table_.values().data(), student.table_.values().size());
-  file.finish();
   return student;
 }
 

@@ -119,19 +119,22 @@ class HashedLinear {
                      static_cast<std::size_t>(student.weights_.stride()));
     file.commit();
   }
-  /// Makes a student out of a saved one.
+  /// Makes a student out of a saved one. Throws InputError naming the file where it is not whole,
+  /// an option is out of range or a weight not finite.
   static HashedLinear load(const std::filesystem::path& folder) {
     StudentFileReader file(folder);
     file.expect_kind(name);
     HashedLinearOptions options;
-    options.classes = file.option<int>("classes");
-    options.ngrams = {file.option<int>("buckets_log2"), file.option<int>("word_ngrams"),
-                      file.option<int>("char_min"), file.option<int>("char_max")};
+    options.classes = file.option("classes", 1, StudentFileWriter::most_classes);
+    options.ngrams = file.ngrams();
+    std::vector<float> bias(static_cast<std::size_t>(options.classes));
+    file.values(bias.data(), bias.size());
+    const std::int64_t rows = file.begin_sparse_rows(HashedNgrams(options.ngrams).buckets(),
+                                                     HashedTable::stride_of(options.classes));
     HashedLinear student(options);
-    file.values(student.bias_.data(), student.bias_.size());
-    file.sparse_rows(student.weights_.values(),
-                     static_cast<std::size_t>(student.weights_.stride()));
-    file.finish();
+    student.bias_ = std::move(bias);
+    file.read_sparse_rows(rows, student.weights_.values(),
+                          static_cast<std::size_t>(student.weights_.stride()));
     return student;
   }
 

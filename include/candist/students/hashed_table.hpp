@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "candist/concepts.hpp"
+#include "candist/lanes.hpp"
 #include "candist/parameter_block.hpp"
 
 namespace candist {
@@ -19,10 +20,12 @@ class HashedTable {
  public:
   HashedTable(std::int64_t buckets, int width)
       : width_(width),
-        stride_((width + 7) / 8 * 8),
+        stride_(stride_of(width)),
         values_(static_cast<std::size_t>(buckets * stride_)),
         slots_(static_cast<std::size_t>(buckets), no_slot) {}
 
+  /// Floats of a row with its padding.
+  static constexpr std::int64_t stride_of(int width) { return (width + 7) / 8 * 8; }
   int width() const { return width_; }
   std::int64_t stride() const { return stride_; }
   std::vector<float>& values() { return values_; }
@@ -30,16 +33,9 @@ class HashedTable {
 
   /// sum [stride] = scale times the sum of the rows of ids.
   void sum_rows(TokenSpan ids, float scale, float* sum) const {
-    std::fill_n(sum, stride_, 0.0f);
-    const std::size_t n = ids.size();
-    for (std::size_t i = 0; i < n; ++i) {
-      if (i + ahead < n) prefetch(ids[i + ahead]);
-      const float* row = values_.data() + ids[i] * stride_;
-      for (std::int64_t k = 0; k < stride_; k += 8) {
-        for (int j = 0; j < 8; ++j) sum[k + j] += row[k + j];
-      }
-    }
-    for (std::int64_t k = 0; k < stride_; ++k) sum[k] *= scale;
+    std::int64_t k = 0;
+    for (; k + 32 <= stride_; k += 32) sum_columns<32>(ids, k, scale, sum);
+    for (; k < stride_; k += 8) sum_columns<8>(ids, k, scale, sum);
   }
   /// Adds g [stride] to the gradient of every row of ids.
   void add_gradient(TokenSpan ids, const float* g) {
@@ -73,9 +69,23 @@ class HashedTable {
  private:
   static constexpr std::int32_t no_slot = -1;
   static constexpr std::size_t ahead = 8;  // rows come from all over the memory: ask for them early
-  void prefetch(std::int32_t id) const {
-    for (std::int64_t k = 0; k < stride_; k += 16)
-      __builtin_prefetch(values_.data() + id * stride_ + k);
+  /// The part of sum_rows in columns [first, first + count): few enough that the sums stay in
+  /// registers.
+  template <int count>
+  void sum_columns(TokenSpan ids, std::int64_t first, float scale, float* sum) const {
+    constexpr int parts = count / 4;
+    Float4 sums[parts] = {};
+    const float* columns = values_.data() + first;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + ahead < ids.size()) {
+        for (int k = 0; k < count; k += 16)
+          __builtin_prefetch(columns + ids[i + ahead] * stride_ + k);
+      }
+      const float* row = columns + ids[i] * stride_;
+      for (int part = 0; part < parts; ++part) sums[part] += Lanes<Float4>{4 * part}.load(row);
+    }
+    for (int part = 0; part < parts; ++part)
+      Lanes<Float4>{first + 4 * part}.store(sum, scale * sums[part]);
   }
 
   int width_;

@@ -13,10 +13,10 @@
 namespace candist {
 
 struct HashedNgramsOptions {
-  int buckets_log2 = 18;
-  int word_ngrams = 2;  ///< words, word pairs, ...; 0 = none
-  int char_min = 4;     ///< shortest character n-gram; 0 = none
-  int char_max = 4;     ///< longest
+  int buckets_log2 = 18;  ///< 1 to 30
+  int word_ngrams = 2;    ///< words, word pairs, ...; 0 = none, up to 8
+  int char_min = 4;       ///< shortest character n-gram; 0 = none, up to 64
+  int char_max = 4;       ///< longest, at least the shortest
 };
 
 /// A text as hashed n-grams of words and, within words (marked < and > at their ends), of
@@ -25,11 +25,20 @@ struct HashedNgramsOptions {
 /// Reference: Joulin et al., EACL 2017 (fastText), arXiv:1607.01759.
 class HashedNgrams {
  public:
+  static constexpr int most_words = 8;
+  static constexpr int most_characters = 64;
+
+  /// Throws ShapeError for options out of range.
   explicit HashedNgrams(HashedNgramsOptions options = {}) : options_(options) {
-    if (options.buckets_log2 < 1 || options.buckets_log2 > 30) {
-      throw ShapeError("buckets_log2 is " + std::to_string(options.buckets_log2) +
-                       ", expected 1 to 30");
-    }
+    const auto expect = [](const char* option, int value, int lowest, int highest) {
+      if (value >= lowest && value <= highest) return;
+      throw ShapeError(std::string(option) + " is " + std::to_string(value) + ", expected " +
+                       std::to_string(lowest) + " to " + std::to_string(highest));
+    };
+    expect("buckets_log2", options.buckets_log2, 1, 30);
+    expect("word_ngrams", options.word_ngrams, 0, most_words);
+    expect("char_min", options.char_min, 0, most_characters);
+    expect("char_max", options.char_max, options.char_min, most_characters);
   }
 
   std::int64_t buckets() const { return std::int64_t{1} << options_.buckets_log2; }
@@ -61,9 +70,8 @@ class HashedNgrams {
 };
 
 inline void HashedNgrams::append(std::string_view text, std::vector<std::int32_t>& ids) const {
-  constexpr int longest = 8;
-  std::uint64_t recent[longest] = {};  // hashes of the last words, newest first
-  const int order = std::min(options_.word_ngrams, longest);
+  std::uint64_t recent[most_words] = {};  // hashes of the last words, newest first
+  const int order = options_.word_ngrams;
   int words = 0;
   std::vector<unsigned char> word;
   std::size_t i = 0;
@@ -87,7 +95,7 @@ inline void HashedNgrams::append(std::string_view text, std::vector<std::int32_t
 
     for (int n = order - 1; n > 0; --n) recent[n] = recent[n - 1];
     recent[0] = hash;
-    words = std::min(words + 1, longest);
+    words = std::min(words + 1, most_words);
     std::uint64_t gram = 0;
     for (int n = 0; n < std::min(order, words); ++n) {
       gram = (gram ^ recent[n]) * multiplier + static_cast<std::uint64_t>(n) + 1;
