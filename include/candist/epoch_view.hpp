@@ -23,8 +23,9 @@ enum class Treatment : std::uint8_t {
 /// What an epoch part decides for one row.
 struct RowPlan {
   Treatment treatment = Treatment::as_stored;
-  bool outside =
-      false;  ///< in D_out (Eq. 2): the consistency term of Eq. 9 applies instead of Eq. 8
+  /// In D_out (Eq. 2): the consistency term of Eq. 9 applies instead of Eq. 8. Never a row without
+  /// candidates: it left no set.
+  bool outside = false;
   std::int32_t label = -1;  ///< of Treatment::one_hot
 };
 
@@ -32,6 +33,7 @@ struct RowPlan {
 struct RowSummary {
   std::int32_t argmax = 0;
   float confidence = 0.0f;         ///< largest p
+  bool labelled = false;           ///< S is not empty; without it the row takes part in no choice
   bool inside = true;              ///< argmax in S
   float renormalised_loss = 0.0f;  ///< -sum_j r_j log p_j, r the renormalised p of the same pass
   float stored_loss = 0.0f;        ///< -sum_j q_j log p_j, q the stored target

@@ -38,4 +38,35 @@ constexpr bool shift_invariant() {
   }
 }
 
+/// Are its targets the weights inside and outside the set that LeveragedWeights keeps, which are no
+/// distribution?
+template <class L>
+constexpr bool reads_leveraged_weights() {
+  if constexpr (requires { L::reads_leveraged_weights; }) {
+    return L::reads_leveraged_weights;
+  } else {
+    return false;
+  }
+}
+
+/// Does it read the running mean of the student's predictions (cell.memory)?
+template <class L>
+constexpr bool reads_running_prediction() {
+  if constexpr (requires { L::reads_running_prediction; }) {
+    return L::reads_running_prediction;
+  } else {
+    return false;
+  }
+}
+
+/// Does the driver divide the logits by the loss's `temperature` (AtTemperature)?
+template <class L>
+constexpr bool at_temperature() {
+  if constexpr (requires { L::at_temperature; }) {
+    return L::at_temperature;
+  } else {
+    return false;
+  }
+}
+
 }  // namespace candist

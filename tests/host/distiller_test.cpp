@@ -1,11 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
+#include <functional>
 #include <sstream>
 
 #include "candist/candist.hpp"
 #include "support/catch.hpp"
+#include "support/rows.hpp"
 
 using namespace candist;
+using namespace candist::testing;
 
 namespace {
 
@@ -179,65 +182,493 @@ TEST_CASE("an interrupted training goes on to the same bits", "[distiller]") {
   }
 }
 
-TEST_CASE("auxiliary gradients are those of central differences of Eq. 8-10", "[distiller]") {
-  // Logits of: two first views (one in D_in, one in D_out), their second views, one mixture.
-  Annotations annotations(3);
-  annotations.add(std::vector<std::int32_t>{0, 1});
-  annotations.add(std::vector<std::int32_t>{2});
-  const SparseCandidates set(annotations);
-  DistributionRefineryOptions refinery;
-  refinery.warm_up_epochs = 0;
-  refinery.tau = 0.0f;  // the row outside is rescued: it has a target and takes part in the mixture
-  RowProgram program(SoftTargetCe{}, DistributionRefinery(refinery), set.view());
-  const std::vector<float> logits{1.0f, 0.5f,  -0.3f, 0.9f, 0.2f, -0.4f, 0.3f, -0.2f,
-                                  0.6f, -0.5f, 0.4f,  0.1f, 0.2f, 0.8f,  -0.6f};
-  program.note(0, {logits.data(), 2, 3});
-  program.begin_epoch(0);
-  REQUIRE_FALSE(program.plan(0).outside);
-  REQUIRE(program.plan(1).outside);
+namespace {
 
-  EncodedTexts texts;
-  texts.push_back(std::vector<std::int32_t>{1, 2});
-  texts.push_back(std::vector<std::int32_t>{3});
-  const std::vector<std::int64_t> rows{0, 1};
-  AuxiliaryTerms terms;
-  terms.consistency_in = 0.7f;
-  terms.consistency_out = 0.4f;
-  terms.mixup = 0.9f;
-  BatchWorkspace w;
-  w.start(texts, rows);
-  w.add_second_views(SecondView(texts), texts, program, rows, 0, terms);
-  REQUIRE(w.second_of.size() == 2);
-  w.mixtures = {{0, 1, 0.6f}};
-  w.allocate(3);
-  std::copy(logits.begin(), logits.end(), w.logits().data);
-  const std::vector<float> targets{0.7f, 0.3f, 0.0f, 1.0f, 0.0f, 0.0f};
-  std::copy(targets.begin(), targets.end(), w.final_targets().data);
-  const float eta = 0.5f;
-  add_auxiliary_gradients(w, program, rows, terms, eta);
+/// Everything the next batch depends on, as a program's checkpoint keeps it.
+struct Saved {
+  EmbeddingBagMlp student;
+  std::string state;
+  TrainingPosition where;
+};
 
-  const auto log_softmax = [](const std::vector<double>& z, std::size_t row, std::size_t j) {
-    double sum = 0.0;
-    for (std::size_t k = 0; k < 3; ++k) sum += std::exp(z[3 * row + k]);
-    return z[3 * row + j] - std::log(sum);
-  };
-  const std::vector<double> start(logits.begin(), logits.end());
-  const auto total = [&](const std::vector<double>& z) {
-    double value = 0.0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      const double p_out = std::exp(log_softmax(start, 1, j));  // constant: the target of the KL
-      const double mixed = 0.6 * targets[j] + 0.4 * targets[3 + j];
-      value -= eta * (0.7 * targets[j] * log_softmax(z, 2, j) + 0.4 * p_out * log_softmax(z, 3, j) +
-                      0.9 * mixed * log_softmax(z, 4, j));
-    }
-    return value;
-  };
-  for (std::size_t i = 0; i < 15; ++i) {
-    std::vector<double> up(start), down(start);
-    up[i] += 1e-5;
-    down[i] -= 1e-5;
-    CHECK(w.dlogits().data[i] == Approx((total(up) - total(down)) / 2e-5).margin(1e-6));
+/// Keeps the state at the start of every epoch, and where the training is interrupted.
+struct Keeper {
+  std::vector<Saved> saved;
+  std::atomic<bool> stop{false};
+  int batches = -1;  ///< until the interruption
+  void on_batch(const EpochReport&) {
+    if (--batches == 0) stop = true;
   }
+  template <class Trainer, class Program>
+  void on_checkpoint(const Trainer& trainer, const Program& program,
+                     const TrainingPosition& where) {
+    std::ostringstream state;
+    program.save(state);
+    trainer.optimizer().save(state);
+    saved.push_back({trainer.student(), state.str(), where});
+  }
+  template <class Trainer, class Program>
+  void on_interrupt(const Trainer& trainer, const Program& program, const TrainingPosition& where) {
+    on_checkpoint(trainer, program, where);
+  }
+};
+
+/// Trains in one go, then again from the start of every epoch and from the middle of one; all must
+/// come to the same bits.
+template <class L, class R>
+void check_resume(const std::string& name, const L& loss, const R& refinery,
+                  const Annotations& annotations, const Corpus& corpus,
+                  const AuxiliaryTerms& terms) {
+  INFO(name);
+  const SparseCandidates set(annotations);
+  TrainingOptions options = options_with(6, 0.05f);
+  options.batch = 8;
+  options.auxiliary = terms;
+  options.auxiliary.ramp_epochs = 2.0f;
+  const WordDropout augmenter(0.2f, 1);
+  Distiller whole(loss, refinery, mlp(), AdamW{}, options);
+  const EncodedTexts texts = encode_texts(whole.student(), corpus.texts, annotations.rows());
+  Keeper keeper;
+  whole.fit(texts, set, augmenter, keeper);
+  REQUIRE(keeper.saved.size() == 6);
+  const int batches = static_cast<int>((annotations.rows() + 7) / 8);
+  keeper.batches = 4 * batches + batches / 2;  // in epoch 4, where every method chooses
+  TrainingOptions stoppable = options;
+  stoppable.stop = &keeper.stop;
+  Distiller part(loss, refinery, mlp(), AdamW{}, stoppable);
+  CHECK_THROWS_AS(part.fit(texts, set, augmenter, keeper), Interrupted);
+  REQUIRE(keeper.saved.size() == 6 + 4 + 1);
+
+  const std::vector<float> expected = parameters(whole.student());
+  for (const Saved& saved : keeper.saved) {
+    Distiller rest(loss, refinery, mlp(), AdamW{}, options);
+    rest.student() = saved.student;
+    std::istringstream state(saved.state);
+    rest.fit(texts, set, augmenter, NoCallback{}, [&](auto& program) {
+      program.load(state);
+      rest.optimizer().load(state);
+      return saved.where;
+    });
+    INFO("from epoch " << saved.where.epoch << ", row " << saved.where.next_row);
+    CHECK(parameters(rest.student()) == expected);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every method goes on to the same bits from the start of an epoch and from its middle",
+          "[distiller]") {
+  const Corpus corpus(44);
+  for_each_type(AllMethods{}, [&]<class M>() {
+    // With consistency and mixup wherever they mean something, whatever the method's own terms.
+    AuxiliaryTerms terms = M::auxiliary();
+    if (targets_are_distributions<decltype(M::refinery())>())
+      terms.consistency_in = terms.consistency_out = terms.mixup = 1.0f;
+    check_resume(M::name, M::loss(), M::refinery(),
+                 M::labels == LabelSource::candidates ? corpus.annotations
+                                                      : corpus.annotations.singles_only(),
+                 corpus, terms);
+  });
+  check_resume("pop that prunes", SoftTargetCe{},
+               ProgressivePurification({.warm_up_epochs = 1, .window = 2, .threshold = 0.3f}),
+               corpus.annotations, corpus, all_auxiliary_terms());
+  DistributionRefineryOptions by_visits;
+  by_visits.warm_up_epochs = 1;
+  by_visits.predictions = PredictionSource::last_visit;
+  check_resume("candist by the last visits", SoftTargetCe{}, DistributionRefinery(by_visits),
+               corpus.annotations, corpus, all_auxiliary_terms());
+}
+
+namespace {
+struct Validation {
+  const EncodedTexts& texts;
+  std::vector<Predictions> seen;
+  void on_epoch(const EpochReport& report, const auto& distiller) {
+    CHECK(report.epoch == static_cast<int>(seen.size()));
+    seen.push_back(distiller.predict(texts));
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("an on_epoch that predicts leaves no trace in the training", "[distiller]",
+                   HashedLinear, EmbeddingBagMlp) {
+  const Corpus corpus(60);
+  const Corpus other(300);  // more than one chunk of an evaluation
+  const auto make = [&] {
+    TrainingOptions options = options_with(5, 0.1f);
+    options.threads = 2;
+    options.auxiliary = all_auxiliary_terms();
+    auto student = [] {
+      if constexpr (std::is_same_v<TestType, HashedLinear>) {
+        return linear();
+      } else {
+        return mlp();
+      }
+    }();
+    return Distiller(SoftTargetCe{}, DistributionRefinery{}, std::move(student),
+                     AdamW({.weight_decay = 0.1f}), options);
+  };
+  auto plain = make();
+  auto watched = make();
+  const EncodedTexts texts = encode_texts(plain.student(), corpus.texts, 60);
+  const EncodedTexts validation = encode_texts(plain.student(), other.texts, 300);
+  const SparseCandidates set(corpus.annotations);
+  plain.fit(texts, set, WordDropout(0.1f, 1));
+  Validation callback{validation, {}};
+  watched.fit(texts, set, WordDropout(0.1f, 1), callback);
+  CHECK(parameters(watched.student()) == parameters(plain.student()));
+  REQUIRE(callback.seen.size() == 5);
+  // What was predicted is the student of that epoch: the last one is the student that is left.
+  const Predictions last = plain.predict(validation);
+  CHECK(callback.seen.back().labels == last.labels);
+  CHECK(callback.seen.back().confidences == last.confidences);
+  CHECK(callback.seen.front().confidences != last.confidences);
+}
+
+namespace {
+struct StoredTargets {
+  std::vector<float> values;
+  void on_checkpoint(const auto&, auto& program, const TrainingPosition&) {
+    const MatrixView<float> table = program.store().targets();
+    values.assign(table.data, table.data + table.size());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("methods of a second pass refresh their targets by the student after the step",
+          "[distiller]") {
+  const Corpus corpus(30);
+  const SparseCandidates set(corpus.annotations);
+  const auto check = [&](auto loss, auto refinery) {
+    INFO(decltype(refinery)::name);
+    TrainingOptions options = options_with(1, 0.5f);
+    options.batch = 30;  // one step: the student after it is the one that is left
+    Distiller distiller(loss, refinery, linear(), Sgd{}, options);
+    const EncodedTexts texts = encode_texts(distiller.student(), corpus.texts, 30);
+    StoredTargets stored;
+    distiller.fit(texts, set, NoSecondView{}, stored);
+    std::vector<Cell> cells(3);
+    std::vector<float> logits(3);
+    bool moved = false;
+    for (std::int64_t row = 0; row < 30; ++row) {
+      const TokenSpan ids = texts[row];
+      std::as_const(distiller).student().forward(TextBatch(&ids, 1), {logits.data(), 1, 3});
+      load_candidates(set.view(), row, cells);
+      const RowStats stats = row_stats(logits.data(), cells);
+      initialize_row(refinery, stats, std::span<Cell>(cells));
+      for (const Cell& cell : cells)
+        moved |= stored.values[static_cast<std::size_t>(3 * row + cell.label)] != cell.target;
+      refresh_row(refinery, stats, std::span<Cell>(cells));
+      for (const Cell& cell : cells) {
+        CHECK(stored.values[static_cast<std::size_t>(3 * row + cell.label)] ==
+              Approx(cell.target).margin(1e-6));
+      }
+    }
+    CHECK(moved);
+  };
+  check(SoftTargetCe{}, RenormalisedPrediction{Refresh::after_step});
+  check(SoftTargetCe{}, ClassActivationValue{});
+  check(LeveragedCe{}, LeveragedWeights{});
+  check(LeveragedSigmoid{}, LeveragedWeights{});
+}
+
+namespace {
+struct LastParameters {
+  std::vector<float> last;
+  void on_epoch(const EpochReport&, auto& trainer) { last = parameters(trainer.student()); }
+};
+
+}  // namespace
+
+TEST_CASE("a training ends with all weight decay applied", "[distiller]") {
+  const Corpus corpus(60);
+  const auto check = [&](auto optimizer) {
+    INFO(decltype(optimizer)::name);
+    TrainingOptions options = options_with(2, 0.1f);
+    options.batch = 4;
+    Distiller distiller(SoftTargetCe{}, KeepPrior{}, linear(), optimizer, options);
+    LastParameters epochs;
+    distiller.fit(encode_texts(distiller.student(), corpus.texts, 60),
+                  SparseCandidates(corpus.annotations), NoSecondView{}, epochs);
+    const std::vector<float> before = parameters(distiller.student());
+    CHECK(epochs.last == before);
+    distiller.optimizer().settle(distiller.student().blocks());
+    CHECK(parameters(distiller.student()) == before);
+  };
+  check(Sgd({.weight_decay = 0.5f}));
+  check(AdamW({.weight_decay = 0.5f}));
+}
+
+namespace {
+/// Calls every row sharpened and outside, those without candidates too.
+struct CallsAllOutside : KeepPrior {
+  static constexpr const char* name = "calls_all_outside";
+  void begin_epoch(EpochView& view) const {
+    for (RowPlan& plan : view.plans) plan = {Treatment::sharpened, true, -1};
+  }
+};
+}  // namespace
+
+namespace {
+struct Counts {
+  EpochReport last;
+  std::int64_t sharpened = 0, rescued = 0, outside = 0;
+  void on_epoch(const EpochReport& report) { last = report; }
+  void on_checkpoint(const auto&, const auto& program, const TrainingPosition&) {
+    sharpened = rescued = outside = 0;
+    for (std::int64_t row = 0; row < program.rows(); ++row) {
+      const RowPlan& plan = program.plan(row);
+      sharpened += program.has_target(row) && plan.treatment == Treatment::sharpened;
+      rescued += program.has_target(row) && plan.treatment == Treatment::one_hot;
+      outside += row % 3 != 0 && plan.outside;
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an epoch's report counts rows with candidates only", "[distiller]") {
+  Corpus corpus(30);
+  Annotations annotations(3);
+  for (std::int64_t i = 0; i < 30; ++i)
+    annotations.add(i % 3 == 0 ? std::span<const std::int32_t>{} : corpus.annotations.labels(i));
+  const SparseCandidates set(annotations);
+  DistributionRefineryOptions selective;
+  selective.warm_up_epochs = 0;
+  selective.tau = 0.0f;
+  const auto run = [&](auto refinery) {
+    Distiller distiller(SoftTargetCe{}, refinery, linear(), Adagrad{}, options_with(2, 0.3f));
+    Counts report;
+    distiller.fit(encode_texts(distiller.student(), corpus.texts, 30), set, NoSecondView{}, report);
+    CHECK(report.last.sharpened == report.sharpened);
+    CHECK(report.last.rescued == report.rescued);
+    CHECK(report.last.outside == report.outside);
+    CHECK(report.last.rows == 30);
+    return report.last;
+  };
+  const EpochReport paper = run(DistributionRefinery(selective));
+  CHECK(paper.with_target == 20);
+  CHECK(paper.sharpened > 0);
+  CHECK(paper.rescued > 0);
+  const EpochReport all = run(CallsAllOutside{});
+  CHECK(all.sharpened == 20);
+  CHECK(all.outside == 20);
+}
+
+namespace {
+
+/// Three rows of every kind: in D_in, in D_out and rescued, in D_out without a target, without
+/// candidates; in this order.
+struct Kinds {
+  static constexpr int classes = 3;
+  Annotations annotations{classes};
+  std::vector<float> logits;
+  std::vector<std::int64_t> rows;
+  EncodedTexts texts;
+
+  Kinds() {
+    for (std::int32_t i = 0; i < 12; ++i) {
+      const int kind = i / 3;
+      const std::int32_t top = i % 3;
+      annotations.add(
+          kind == 3 ? std::vector<std::int32_t>{}
+                    : std::vector<std::int32_t>{kind == 0 ? top : (top + 1) % 3, (top + 2) % 3});
+      const float lead = kind == 1 ? 4.0f : 0.9f;
+      for (std::int32_t j = 0; j < 3; ++j)
+        logits.push_back((j == top ? lead : 0.1f * static_cast<float>(j)) -
+                         0.05f * static_cast<float>(i));
+      rows.push_back(i);
+      texts.push_back(std::vector<std::int32_t>{i, i + 1});
+    }
+  }
+  RowProgram<SoftTargetCe, DistributionRefinery, SparseView> program(
+      const SparseCandidates& set) const {
+    DistributionRefineryOptions options;
+    options.warm_up_epochs = 0;
+    options.tau = 0.8f;
+    RowProgram result(SoftTargetCe{}, DistributionRefinery(options), set.view());
+    result.note(0, {logits.data(), 12, classes});
+    result.begin_epoch(0);
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("auxiliary gradients are those of central differences of Eq. 8-10", "[distiller]") {
+  using Divergence = AuxiliaryTerms::Divergence;
+  const Kinds kinds;
+  const SparseCandidates set(kinds.annotations);
+  const auto program = kinds.program(set);
+  for (const Divergence divergence : {Divergence::toward_first_view, Divergence::symmetric}) {
+    AuxiliaryTerms terms;
+    terms.consistency_in = 0.7f;
+    terms.consistency_out = 0.4f;
+    terms.mixup = 0.9f;
+    terms.divergence = divergence;
+    terms.temperature = 0.75f;
+    BatchWorkspace w;
+    w.start(kinds.texts, kinds.rows);
+    w.add_second_views(SecondView(kinds.texts), kinds.texts, program, kinds.rows, 0, terms);
+    REQUIRE(w.second_of == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8});
+    w.mixtures = {{0, 1, 0.6f}, {1, 4, 0.8f}, {2, 0, 0.7f}, {3, 2, 0.55f}};
+    w.allocate(3);
+    const std::size_t n = static_cast<std::size_t>(w.all_rows());
+    REQUIRE(n == 12 + 9 + 4);
+    CounterRng rng(3, RandomPurpose::resampling);
+    for (std::size_t i = 0; i < 3 * n; ++i)
+      w.logits().data[i] = i < 36 ? kinds.logits[i] : rng.normal();
+    for (std::size_t i = 0; i < 36; ++i) w.final_targets().data[i] = 0.0f;
+    for (std::int64_t b = 0; b < 6; ++b) {  // any targets
+      w.final_targets()(b, b % 3) = 0.75f;
+      w.final_targets()(b, (b + 1) % 3) = 0.25f;
+    }
+    const float eta = 0.5f;
+    add_auxiliary_gradients(w, program, kinds.rows, terms, eta);
+
+    const std::vector<double> start(w.logits().data, w.logits().data + 3 * n);
+    const auto log_softmax = [](const std::vector<double>& z, std::size_t row, std::size_t j,
+                                double temperature) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < 3; ++k) sum += std::exp(z[3 * row + k] / temperature);
+      return z[3 * row + j] / temperature - std::log(sum);
+    };
+    // KL(p of row `fixed`, held constant || p of row `moving` at a temperature).
+    const auto divergence_of = [&](const std::vector<double>& z, std::size_t fixed,
+                                   std::size_t moving, double temperature) {
+      double kl = 0.0;
+      for (std::size_t j = 0; j < 3; ++j) {
+        const double log_p = log_softmax(start, fixed, j, 1.0);
+        kl += std::exp(log_p) * (log_p - log_softmax(z, moving, j, temperature));
+      }
+      return kl;
+    };
+    const auto total = [&](const std::vector<double>& z) {
+      double in = 0.0, out = 0.0, mix = 0.0;
+      for (std::size_t v = 0; v < 9; ++v) {
+        if (v < 3) {  // D_in
+          for (std::int64_t j = 0; j < 3; ++j) {
+            in -= w.final_targets()(static_cast<std::int64_t>(v), j) *
+                  log_softmax(z, 12 + v, static_cast<std::size_t>(j), 1.0) / 3.0;
+          }
+        } else if (divergence == Divergence::toward_first_view) {
+          out += divergence_of(z, v, 12 + v, 1.0) / 6.0;
+        } else {
+          out +=
+              0.5 * (divergence_of(z, v, 12 + v, 0.75) + divergence_of(z, 12 + v, v, 0.75)) / 6.0;
+        }
+      }
+      for (std::size_t m = 0; m < 4; ++m) {
+        const Mixture& mixture = w.mixtures[m];
+        for (std::int64_t j = 0; j < 3; ++j) {
+          const double target = mixture.omega * w.final_targets()(mixture.first, j) +
+                                (1.0 - mixture.omega) * w.final_targets()(mixture.second, j);
+          mix -= target * log_softmax(z, 21 + m, static_cast<std::size_t>(j), 1.0) / 4.0;
+        }
+      }
+      return eta * (0.7 * in + 0.4 * out + 0.9 * mix);
+    };
+    for (std::size_t i = 0; i < 3 * n; ++i) {
+      std::vector<double> up(start), down(start);
+      up[i] += 1e-5;
+      down[i] -= 1e-5;
+      INFO("row " << i / 3 << ", class " << i % 3);
+      CHECK(w.dlogits().data[i] == Approx((total(up) - total(down)) / 2e-5).margin(1e-7));
+    }
+  }
+}
+
+TEST_CASE("the terms beside the loss apply to the rows they are for, and to no others",
+          "[distiller]") {
+  const Kinds kinds;
+  const SparseCandidates set(kinds.annotations);
+  const auto program = kinds.program(set);
+  for (std::int64_t b = 0; b < 12; ++b) {
+    REQUIRE(program.has_target(b) == (b < 6));
+    REQUIRE(program.plan(b).outside == (b >= 3 && b < 9));
+  }
+  const auto viewed = [&](AuxiliaryTerms terms) {
+    BatchWorkspace w;
+    w.start(kinds.texts, kinds.rows);
+    w.add_second_views(SecondView(kinds.texts), kinds.texts, program, kinds.rows, 0, terms);
+    return w.second_of;
+  };
+  using Positions = std::vector<std::int64_t>;
+  AuxiliaryTerms terms;
+  terms.consistency_in = 1.0f;
+  CHECK(viewed(terms) == Positions{0, 1, 2});
+  terms.consistency_in = 0.0f;
+  terms.consistency_out = 1.0f;
+  CHECK(viewed(terms) == Positions{3, 4, 5, 6, 7, 8});
+  terms.outside_rows = AuxiliaryTerms::OutsideRows::without_target;
+  CHECK(viewed(terms) == Positions{6, 7, 8});
+
+  BatchWorkspace w;
+  w.start(kinds.texts, kinds.rows);
+  w.choose_mixtures(program, kinds.rows, 1, 0, terms);
+  REQUIRE(w.mixtures.size() == 6);
+  Positions partners;
+  for (std::size_t m = 0; m < 6; ++m) {
+    CHECK(w.mixtures[m].first == static_cast<std::int64_t>(m));
+    CHECK(w.mixtures[m].omega == w.mixtures[0].omega);
+    partners.push_back(w.mixtures[m].second);
+  }
+  std::sort(partners.begin(), partners.end());
+  CHECK(partners == Positions{0, 1, 2, 3, 4, 5});
+
+  // The weights of the leveraged losses are no labels: nothing to compare with, nothing to mix.
+  RowProgram leveraged(LeveragedCe{}, LeveragedWeights{}, set.view());
+  leveraged.begin_epoch(0);
+  BatchWorkspace none;
+  none.start(kinds.texts, kinds.rows);
+  none.add_second_views(SecondView(kinds.texts), kinds.texts, leveraged, kinds.rows, 0,
+                        all_auxiliary_terms());
+  none.choose_mixtures(leveraged, kinds.rows, 1, 0, all_auxiliary_terms());
+  CHECK(none.second_of.empty());
+  CHECK(none.mixtures.empty());
+  for (float AuxiliaryTerms::*const weight :
+       {&AuxiliaryTerms::mixup, &AuxiliaryTerms::consistency_in}) {
+    TrainingOptions options;
+    options.auxiliary.*weight = 1.0f;
+    Distiller distiller(LeveragedCe{}, LeveragedWeights{}, mlp(), AdamW{}, options);
+    CHECK_THROWS_AS(distiller.fit(kinds.texts, set), InputError);
+  }
+}
+
+TEST_CASE("omega is one a batch, of Beta(4, 4), folded to at least a half or as drawn",
+          "[distiller]") {
+  const Kinds kinds;
+  const SparseCandidates set(kinds.annotations);
+  const auto program = kinds.program(set);
+  for (const auto mixing :
+       {AuxiliaryTerms::Mixing::at_least_half, AuxiliaryTerms::Mixing::as_drawn}) {
+    AuxiliaryTerms terms;
+    terms.mixing = mixing;
+    int below = 0;
+    for (int epoch = 0; epoch < 50; ++epoch) {
+      BatchWorkspace w;
+      w.start(kinds.texts, kinds.rows);
+      w.choose_mixtures(program, kinds.rows, 1, epoch, terms);
+      CounterRng rng(1, RandomPurpose::mixup, static_cast<std::uint64_t>(epoch), 0);
+      const float drawn = rng.beta(4, 4);
+      below += drawn < 0.5f ? 1 : 0;
+      CHECK(w.mixtures.at(0).omega ==
+            (mixing == AuxiliaryTerms::Mixing::as_drawn ? drawn : std::max(drawn, 1.0f - drawn)));
+    }
+    CHECK(below > 0);
+  }
+}
+
+TEST_CASE("eta grows linearly over the epochs of the ramp", "[distiller]") {
+  AuxiliaryTerms terms;
+  CHECK(terms.ramp(0.0) == 0.0f);
+  CHECK(terms.ramp(2.5) == 0.25f);  // of the 10 epochs of FreeAL
+  CHECK(terms.ramp(10.0) == 1.0f);
+  CHECK(terms.ramp(20.0) == 1.0f);
+  terms.ramp_epochs = 0.0f;
+  CHECK(terms.ramp(0.0) == 1.0f);
 }
 
 TEST_CASE("mixing embeddings and handing their gradients back are transposes", "[distiller]") {
@@ -259,6 +690,288 @@ TEST_CASE("mixing embeddings and handing their gradients back are transposes", "
   CHECK(w.dembeddings()(0, 0) == Approx(0.7f));
   CHECK(w.dembeddings()(2, 0) == Approx(0.3f));
   CHECK(w.dembeddings()(1, 0) == 0.0f);
+}
+
+namespace {
+
+/// logits = counts of the ids times W [V, C]: the smallest student whose embeddings (the counts) can
+/// be mixed. Without a const forward, so by one thread at a time.
+struct TinySoftmax {
+  static constexpr const char* name = "tiny_softmax";
+  static constexpr int V = 10, C = 4;
+  std::vector<float> w = std::vector<float>(V * C), gradient = w, counts, own;
+  ParameterBlock block;
+
+  int classes() const { return C; }
+  int width() const { return V; }
+  void encode(std::string_view, std::vector<std::int32_t>&) const {}
+  void embed(TextBatch batch, Mode, MatrixView<float> embeddings) {
+    std::fill_n(embeddings.data, embeddings.size(), 0.0f);
+    for (std::size_t r = 0; r < batch.size(); ++r)
+      for (const std::int32_t id : batch[r]) embeddings(static_cast<std::int64_t>(r), id) += 1.0f;
+  }
+  void classify(MatrixView<const float> embeddings, Mode mode, MatrixView<float> logits) {
+    if (mode == Mode::training) counts.assign(embeddings.data, embeddings.data + embeddings.size());
+    for (std::int64_t r = 0; r < logits.rows; ++r) {
+      for (std::int64_t c = 0; c < C; ++c) {
+        logits(r, c) = 0.0f;
+        for (std::int64_t v = 0; v < V; ++v)
+          logits(r, c) += embeddings(r, v) * w[static_cast<std::size_t>(v * C + c)];
+      }
+    }
+  }
+  void classify_backward(MatrixView<const float> dlogits, MatrixView<float>) {
+    for (std::int64_t r = 0; r < dlogits.rows; ++r)
+      for (std::int64_t v = 0; v < V; ++v)
+        for (std::int64_t c = 0; c < C; ++c)
+          gradient[static_cast<std::size_t>(v * C + c)] +=
+              counts[static_cast<std::size_t>(r * V + v)] * dlogits(r, c);
+  }
+  void embed_backward(MatrixView<const float>) {}
+  void forward(TextBatch batch, Mode mode, MatrixView<float> logits) {
+    own.resize(batch.size() * V);
+    const MatrixView<float> embeddings{own.data(), logits.rows, V};
+    embed(batch, mode, embeddings);
+    classify(embeddings, mode, logits);
+  }
+  void backward(MatrixView<const float> dlogits) { classify_backward(dlogits, {}); }
+  void zero_gradients() { std::fill(gradient.begin(), gradient.end(), 0.0f); }
+  std::span<ParameterBlock> blocks() {
+    block = {"w", w, V, C, Rows::dense, Decay::none, gradient, {}};
+    return {&block, 1};
+  }
+};
+static_assert(EmbeddingStudent<TinySoftmax>);
+
+/// Texts, second views and candidate sets of the tiny student: some sets miss the class that the
+/// words speak for, some are empty, some texts have no second view.
+struct TinyCorpus {
+  EncodedTexts texts, views;
+  Annotations annotations{TinySoftmax::C};
+  TinyCorpus() {
+    for (std::int32_t i = 0; i < 45; ++i) {
+      CounterRng rng(11, RandomPurpose::resampling, 0, static_cast<std::uint64_t>(i));
+      const auto draw = [&](std::uint32_t n) { return static_cast<std::int32_t>(rng.below(n)); };
+      const std::int32_t c = draw(4);
+      const std::vector<std::int32_t> ids{2 * c + draw(2), 2 * c + draw(2), draw(10)};
+      texts.push_back(ids);
+      views.push_back(i % 9 == 4 ? std::vector<std::int32_t>{}
+                                 : std::vector<std::int32_t>{ids[0], 2 * c + draw(2)});
+      const std::int32_t first = i % 5 == 0 ? (c + 1) % 4 : c;
+      annotations.add(i % 15 == 7  ? std::vector<std::int32_t>{}
+                      : i % 3 == 0 ? std::vector<std::int32_t>{first}
+                                   : std::vector<std::int32_t>{first, (first + 2) % 4});
+    }
+  }
+};
+
+/// method.md 4.5 in double, as literally as it stands there; with the random numbers of the
+/// library's counters.
+struct Literal {
+  using Row = std::vector<double>;
+  static constexpr std::size_t V = TinySoftmax::V, C = TinySoftmax::C;
+  const TinyCorpus& corpus;
+  TrainingOptions options;
+  DistributionRefineryOptions r;
+  std::vector<Row> W = std::vector<Row>(V, Row(C));
+  int sharpened = 0, as_stored = 0, rescued = 0, dropped = 0;  ///< rows, over the epochs
+
+  static Row counts(TokenSpan ids) {
+    Row x(V);
+    for (const std::int32_t id : ids) x[static_cast<std::size_t>(id)] += 1.0;
+    return x;
+  }
+  Row logits(const Row& x) const {
+    Row z(C);
+    for (std::size_t v = 0; v < V; ++v)
+      for (std::size_t c = 0; c < C; ++c) z[c] += x[v] * W[v][c];
+    return z;
+  }
+  static Row softmax_at(Row z, double T) {
+    for (double& v : z) v /= T;
+    return softmax_of(z);
+  }
+  static std::size_t argmax(const Row& p) {
+    return static_cast<std::size_t>(std::max_element(p.begin(), p.end()) - p.begin());
+  }
+
+  void train() {
+    const AuxiliaryTerms& aux = options.auxiliary;
+    const std::int64_t n = corpus.texts.rows();
+    const auto N = static_cast<std::size_t>(n);
+    std::vector<Row> x, Q, s(N, Row(C));
+    for (std::size_t i = 0; i < N; ++i) {
+      x.push_back(counts(corpus.texts[static_cast<std::int64_t>(i)]));
+      const auto labels = corpus.annotations.labels(static_cast<std::int64_t>(i));
+      for (const std::int32_t l : labels) s[i][static_cast<std::size_t>(l)] = 1.0;
+      Q.push_back(s[i]);
+      for (double& q : Q[i]) q /= std::max(1.0, static_cast<double>(labels.size()));
+    }
+    const auto empty = [&](std::size_t i) {
+      return *std::max_element(s[i].begin(), s[i].end()) == 0;
+    };
+    const auto renorm = [&](const Row& p, std::size_t i) {
+      Row q(C);
+      double mass = 0.0;
+      for (std::size_t c = 0; c < C; ++c) mass += s[i][c] * p[c];
+      for (std::size_t c = 0; c < C && mass > 0.0; ++c) q[c] = s[i][c] * p[c] / mass;
+      return q;
+    };
+    for (int e = 0; e < options.epochs; ++e) {
+      std::vector<bool> out(N), sl(N), hc(N);
+      std::vector<Row> P(N);
+      if (e >= r.warm_up_epochs) {
+        std::vector<double> l(N);
+        for (std::size_t i = 0; i < N; ++i) {
+          P[i] = softmax_of(logits(x[i]));
+          if (empty(i)) continue;
+          out[i] = s[i][argmax(P[i])] == 0.0;
+          hc[i] = out[i] && P[i][argmax(P[i])] > r.tau;
+          const Row q = renorm(P[i], i);
+          for (std::size_t c = 0; c < C; ++c) l[i] -= q[c] > 0.0 ? q[c] * std::log(P[i][c]) : 0.0;
+        }
+        for (std::size_t c = 0; c < C; ++c) {
+          std::vector<std::size_t> members;
+          for (std::size_t i = 0; i < N; ++i)
+            if (!out[i] && !empty(i) && argmax(P[i]) == c) members.push_back(i);
+          std::sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
+            return std::pair(l[a], a) < std::pair(l[b], b);
+          });
+          for (std::size_t k = 0; 2 * k < members.size(); ++k)
+            sl[members[k]] = true;  // delta = 1/2
+        }
+      }
+      for (std::size_t i = 0; i < N && e >= r.warm_up_epochs; ++i) {
+        if (empty(i)) continue;
+        ++(sl[i] ? sharpened : hc[i] ? rescued : out[i] ? dropped : as_stored);
+      }
+      const auto order =
+          random_order(n, options.seed, RandomPurpose::epoch_order, static_cast<std::uint64_t>(e));
+      for (std::size_t at = 0; at < N; at += static_cast<std::size_t>(options.batch)) {
+        std::vector<std::size_t> B;
+        for (std::size_t k = at; k < std::min(N, at + static_cast<std::size_t>(options.batch)); ++k)
+          B.push_back(static_cast<std::size_t>(order[k]));
+        const double done = e + static_cast<double>(at) / static_cast<double>(N);
+        const double eta = std::min(1.0, done / aux.ramp_epochs);
+        const double rate = options.learning_rate * (1.0 - done / options.epochs);
+
+        std::vector<Row> dW(V, Row(C));
+        // Adds weight times the gradient of CE(q, softmax(x W / T)), q constant.
+        const auto add_ce = [&](const Row& text, const Row& q, double weight, double T = 1.0) {
+          const Row p = softmax_at(logits(text), T);
+          for (std::size_t v = 0; v < V; ++v)
+            for (std::size_t c = 0; c < C; ++c) dW[v][c] += weight * text[v] * (p[c] - q[c]) / T;
+        };
+        std::vector<std::pair<std::size_t, Row>> targets;
+        std::vector<std::pair<std::size_t, Row>> views_in, views_out;
+        for (const std::size_t i : B) {
+          const Row p = softmax_of(logits(x[i]));
+          if (r.when == Refresh::before_loss) Q[i] = renorm(p, i);
+          Row q = Q[i];
+          if (sl[i]) {
+            double sum = 0.0;
+            for (double& v : q) v = std::pow(v, 1.0 / r.gamma), sum += v;
+            for (double& v : q) v /= sum;
+          }
+          if (hc[i]) q.assign(C, 0.0), q[argmax(P[i])] = 1.0;
+          if (!empty(i) && (!out[i] || hc[i])) targets.push_back({i, q});
+          const TokenSpan view = corpus.views[static_cast<std::int64_t>(i)];
+          if (view.empty() || empty(i)) continue;
+          if (!out[i]) views_in.push_back({i, q});
+          if (out[i]) views_out.push_back({i, p});
+        }
+        const double divisor = options.denominator == Denominator::batch_rows
+                                   ? static_cast<double>(B.size())
+                                   : static_cast<double>(targets.size());
+        for (const auto& [i, q] : targets) add_ce(x[i], q, 1.0 / divisor);
+        const auto view_of = [&](std::size_t i) {
+          return counts(corpus.views[static_cast<std::int64_t>(i)]);
+        };
+        for (const auto& [i, q] : views_in)
+          add_ce(view_of(i), q, eta * aux.consistency_in / static_cast<double>(views_in.size()));
+        for (const auto& [i, p] : views_out) {
+          const double weight = eta * aux.consistency_out / static_cast<double>(views_out.size());
+          if (aux.divergence == AuxiliaryTerms::Divergence::toward_first_view) {
+            add_ce(view_of(i), p, weight);
+          } else {
+            add_ce(view_of(i), p, 0.5 * weight, aux.temperature);
+            add_ce(x[i], softmax_of(logits(view_of(i))), 0.5 * weight, aux.temperature);
+          }
+        }
+        if (aux.mixup > 0.0f && eta > 0.0 && targets.size() > 1) {
+          CounterRng rng(options.seed, RandomPurpose::mixup, static_cast<std::uint64_t>(e), B[0]);
+          const double drawn = rng.beta(4, 4);
+          const double omega = std::max(drawn, 1.0 - drawn);
+          std::vector<std::size_t> partner(targets.size());
+          for (std::size_t k = 0; k < partner.size(); ++k) partner[k] = k;
+          for (std::size_t k = partner.size() - 1; k > 0; --k)
+            std::swap(partner[k], partner[rng.below(static_cast<std::uint32_t>(k + 1))]);
+          for (std::size_t k = 0; k < targets.size(); ++k) {
+            Row text(V), q(C);
+            for (std::size_t v = 0; v < V; ++v)
+              text[v] =
+                  omega * x[targets[k].first][v] + (1.0 - omega) * x[targets[partner[k]].first][v];
+            for (std::size_t c = 0; c < C; ++c)
+              q[c] = omega * targets[k].second[c] + (1.0 - omega) * targets[partner[k]].second[c];
+            add_ce(text, q, eta * aux.mixup / static_cast<double>(targets.size()));
+          }
+        }
+        if (r.when == Refresh::same_forward)
+          for (const std::size_t i : B) Q[i] = renorm(softmax_of(logits(x[i])), i);
+        for (std::size_t v = 0; v < V; ++v)
+          for (std::size_t c = 0; c < C; ++c) W[v][c] -= rate * dW[v][c];
+        if (r.when == Refresh::after_step)
+          for (const std::size_t i : B) Q[i] = renorm(softmax_of(logits(x[i])), i);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a training is method.md 4.5, step by step", "[distiller]") {
+  const TinyCorpus corpus;
+  const SparseCandidates set(corpus.annotations);
+  const Refresh when = GENERATE(Refresh::same_forward, Refresh::before_loss, Refresh::after_step);
+  const auto divergence = GENERATE(AuxiliaryTerms::Divergence::toward_first_view,
+                                   AuxiliaryTerms::Divergence::symmetric);
+  for (const bool mixup : {false, true}) {
+    for (const bool consistency : {false, true}) {
+      TrainingOptions options = options_with(4, 0.5f);
+      options.batch = 7;
+      options.seed = 5;
+      options.denominator = mixup ? Denominator::rows_with_target : Denominator::batch_rows;
+      options.auxiliary.mixup = mixup ? 0.8f : 0.0f;
+      options.auxiliary.consistency_in = consistency ? 0.7f : 0.0f;
+      options.auxiliary.consistency_out = consistency ? 0.9f : 0.0f;
+      options.auxiliary.divergence = divergence;
+      options.auxiliary.ramp_epochs = 3.0f;
+      DistributionRefineryOptions refinery;
+      refinery.when = when;
+      refinery.warm_up_epochs = 1;
+      refinery.tau = 0.6f;
+
+      TinySoftmax student;
+      Literal literal{corpus, options, refinery};
+      CounterRng rng(21, RandomPurpose::initial_weights);
+      for (std::size_t k = 0; k < student.w.size(); ++k) {
+        student.w[k] = 0.1f * rng.normal();
+        literal.W[k / Literal::C][k % Literal::C] = student.w[k];
+      }
+      Distiller distiller(SoftTargetCe{}, DistributionRefinery(refinery), student, Sgd{}, options);
+      distiller.fit(corpus.texts, set, SecondView(corpus.views));
+      literal.train();
+      std::vector<double> expected;
+      for (const auto& row : literal.W) expected.insert(expected.end(), row.begin(), row.end());
+      INFO("refresh " << static_cast<int>(when) << ", divergence " << static_cast<int>(divergence)
+                      << ", mixup " << mixup << ", consistency " << consistency);
+      // Every one of the 28 steps may add a few last places.
+      CHECK(too_far(distiller.student().w, expected, 4 * 28) == "");
+      for (const int count :
+           {literal.sharpened, literal.as_stored, literal.rescued, literal.dropped})
+        CHECK(count > 0);
+    }
+  }
 }
 
 TEST_CASE("what does not fit together is refused", "[distiller]") {

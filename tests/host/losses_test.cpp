@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
+#include <set>
 
 #include "candist/candidates/dense.hpp"
 #include "candist/candidates/mask.hpp"
@@ -36,6 +37,35 @@ RandomRow row_for(std::string_view name, int classes, int size, std::uint64_t se
   return row;
 }
 
+/// Gradient against the written-out formula: all entries, or a sample of them for many classes.
+std::string gradient_error(std::string_view name, const RandomRow& row, const Gradient& gradient,
+                           double epsilons, const Parameters& parameters = {}) {
+  const ReferenceRow<double> exact = row.reference<double>();
+  const std::size_t step = gradient.size() / 80 + 1;  // every class up to 79 of them
+  Gradient some;
+  std::vector<double> expected;
+  for (std::size_t j = 0; j < gradient.size(); j += step) {
+    some.push_back(gradient[j]);
+    expected.push_back(reference_slope(name, exact, j, parameters));
+  }
+  return too_far(some, expected, epsilons);
+}
+
+/// How far a value may be from the exact one: the plain formula in float shows how hard the row is;
+/// twice its error, or a few last places of the sums.
+double allowed_error(std::string_view name, const RandomRow& row, double expected) {
+  const auto plain = reference_value(name, row.reference<float>());
+  const double plain_error =  // where it under- or overflows it shows nothing
+      std::isfinite(*plain) ? std::abs(static_cast<double>(*plain) - expected) : 0.0;
+  const double places = std::sqrt(static_cast<double>(row.logits.size()));
+  double size = 1.0 + std::abs(expected);
+  if (name == "bi_prp") {  // the difference of two large sums of logits
+    const float top = *std::max_element(row.logits.begin(), row.logits.end());
+    for (const float z : row.logits) size += std::abs(z - top) / places;
+  }
+  return 2.0 * plain_error + 1.6e-6 * size * places;
+}
+
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE("value and gradient agree with the written-out formula", "[losses]",
@@ -53,33 +83,171 @@ TEMPLATE_LIST_TEST_CASE("value and gradient agree with the written-out formula",
     INFO(TestType::name << ": C = " << classes << ", k = " << size << ", seed " << seed
                         << " (no formula? add it to tests/support/loss_reference.hpp)");
     REQUIRE(expected.has_value());
-    // The plain formula in float shows how hard the row is: at most twice its error, or a few last
-    // places of the sums.
-    const auto plain = reference_value(TestType::name, row.reference<float>());
-    const double plain_error = std::abs(static_cast<double>(*plain) - *expected);
-    const double floor =
-        4e-7 * (1.0 + std::abs(*expected)) * std::sqrt(static_cast<double>(classes));
-    CHECK(std::abs(static_cast<double>(value) - *expected) <= 2.0 * plain_error + 4.0 * floor);
-    if (classes <= 77)
-      CHECK(too_far(gradient, reference_gradient(TestType::name, exact), 64) == "");
+    CHECK(std::abs(static_cast<double>(value) - *expected) <=
+          allowed_error(TestType::name, row, *expected));
+    CHECK(gradient_error(TestType::name, row, gradient, 64) == "");
   }
+}
+
+TEMPLATE_LIST_TEST_CASE("value and gradient stay right however far one logit is above the rest",
+                        "[losses]", Losses) {
+  // From a gap of 17 on, 1 - p rounds to 0; from 89 on, exp(gap) overflows; from 104 on, exp(-gap)
+  // is 0.
+  const float gap =
+      GENERATE(10.0f, 14.0f, 17.0f, 20.0f, 40.0f, 80.0f, 89.0f, 100.0f, 110.0f, 200.0f);
+  for (const int classes : {2, 3, 6, 25}) {
+    for (const int size : {1, 2, classes - 1, classes}) {
+      if (size < 1 || size > classes) continue;
+      for (const bool inside : {true, false}) {
+        RandomRow row = row_for(TestType::name, classes, size, 17);
+        const auto top = std::find_if(row.cells.begin(), row.cells.end(),
+                                      [&](const Cell& cell) { return cell.candidate == inside; });
+        if (top == row.cells.end()) continue;
+        for (float& z : row.logits) z = std::clamp(z, -2.0f, 2.0f);
+        row.logits[static_cast<std::size_t>(top->label)] = 2.0f + gap;
+        Gradient gradient;
+        const float value = row.value_and_gradient(TestType{}, gradient);
+        const auto expected = reference_value(TestType::name, row.reference<double>());
+        INFO(TestType::name << ": gap " << gap << ", C = " << classes << ", k = " << size
+                            << (inside ? ", inside" : ", outside"));
+        REQUIRE(expected.has_value());
+        CHECK(std::abs(value - *expected) <= allowed_error(TestType::name, row, *expected));
+        CHECK(gradient_error(TestType::name, row, gradient, 64) == "");
+      }
+    }
+  }
+}
+
+namespace {
+template <class L, class Change>
+L changed(Change change) {
+  L loss{};
+  change(loss);
+  return loss;
+}
+}  // namespace
+
+TEST_CASE("every parameter of every loss does what its formula says", "[losses]") {
+  std::set<std::string_view> tested;
+  const auto check = [&](auto loss, const Parameters& parameters) {
+    const char* const name = decltype(loss)::name;
+    tested.insert(name);
+    for (const int size : {1, 3, 6}) {
+      const RandomRow row = row_for(name, 7, size, 19);
+      Gradient gradient;
+      const float value = row.value_and_gradient(loss, gradient);
+      const auto exact = row.reference<double>();
+      const auto expected = reference_value(name, exact, parameters);
+      INFO(name << ", k = " << size << ", last parameter " << parameters.back());
+      REQUIRE(expected.has_value());
+      CHECK(std::abs(value - *expected) <= 4e-6 * (1.0 + std::abs(*expected)));
+      CHECK(gradient_error(name, row, gradient, 64, parameters) == "");
+    }
+  };
+  // Powers of two, so that float and double hold the same number.
+  const auto beta = [](auto& loss) { loss.beta = 0.25f; };
+  const auto q = [](auto& loss) { loss.base.q = 0.375f; };
+  const auto scale = [](auto& loss) { loss.base.scale = 0.75f; };
+  check(changed<LeveragedSigmoid>(beta), {0.25});
+  check(changed<LeveragedCe>(beta), {0.25});
+  check(changed<MclUreMae>(scale), {0.75});
+  check(changed<MclUreGce>(q), {0.375});
+  check(changed<MclUrePhuber>([](auto& loss) { loss.base.tau = 4.0f; }), {4.0});
+  check(changed<AverageMae>(scale), {0.75});
+  check(changed<AverageGce>(q), {0.375});
+  check(changed<BetaMeritocratic>(beta), {0.25});
+  check(changed<SmoothedCe>([](auto& loss) { loss.epsilon = 0.25f; }), {0.25});
+  check(changed<BootstrapSoft>(beta), {0.25});
+  check(changed<BootstrapHard>(beta), {0.25});
+  check(changed<GeneralizedCe>(q), {0.375});
+  check(changed<MeanAbsoluteError>(scale), {0.75});
+  check(ReverseCe(-4.0f), {-4.0});
+  check(SymmetricCe(0.5f, 0.25f), {0.5, 0.25});
+  check(changed<SymmetricCe>([](auto& loss) { loss.second = ReverseCe(-4.0f); }), {0.1, 1.0, -4.0});
+  check(changed<NormalizedGce>(q), {0.375});
+  check(changed<NceRce>([](auto& loss) { loss.a = 0.5f, loss.b = 0.25f; }), {0.5, 0.25});
+  check(changed<NceRce>([](auto& loss) { loss.second = ReverseCe(-4.0f); }), {1.0, 1.0, -4.0});
+  check(changed<NceMae>([](auto& loss) { loss.a = 0.5f, loss.b = 0.25f; }), {0.5, 0.25});
+  check(changed<NceMae>([](auto& loss) { loss.second.base.scale = 0.75f; }), {1.0, 1.0, 0.75});
+  check(changed<EarlyLearning>([](auto& loss) { loss.lambda = 0.5f; }), {0.5});
+  for (const float gamma : {0.0f, 0.5f, 1.0f, 3.0f}) {
+    const auto set = [gamma](auto& loss) { loss.base.gamma = gamma; };
+    check(changed<NormalizedFocal>(set), {gamma});
+    check(changed<Focal>(set), {gamma});
+  }
+  const std::set<std::string_view> without{
+      "soft_target_ce", "average_ce", "marginal_nll", "mcl_exp", "mcl_log",          "mcl_ure_mse",
+      "brier",          "libra",      "bi_prp",       "nce",     "negative_learning"};
+  for_each_type(AllLosses{}, [&]<class L>() {
+    INFO(L::name << ": test its parameters here, or say that it has none");
+    CHECK(tested.contains(L::name) + without.contains(L::name) == 1);
+  });
+}
+
+TEST_CASE("focal has a gradient for every gamma, also where p = 1", "[losses]") {
+  for (const float gamma : {0.0f, 0.5f, 1.0f, 2.0f}) {
+    Focal loss;
+    loss.base.gamma = gamma;
+    INFO("gamma " << gamma);
+    const RandomRow one(1, 1, 3);
+    Gradient gradient;
+    CHECK(one.value_and_gradient(loss, gradient) == 0.0f);
+    CHECK(gradient == Gradient{0.0f});
+    for (const float gap : {5.0f, 7.0f, 10.0f, 20.0f, 50.0f, 120.0f, 200.0f}) {
+      RandomRow row(3, 1, 5);
+      for (std::size_t j = 0; j < 3; ++j)
+        row.logits[j] = row.cells[j].candidate ? gap : 0.25f * static_cast<float>(j);
+      const float value = row.value_and_gradient(loss, gradient);
+      const auto exact = row.reference<double>();
+      INFO("gap " << gap);
+      CHECK(value == Approx(*reference_value("focal", exact, {gamma})).margin(1e-6));
+      CHECK(gradient_error("focal", row, gradient, 16, {gamma}) == "");
+    }
+  }
+}
+
+TEST_CASE("ELR is cross entropy where its agreement is capped", "[losses]") {
+  RandomRow row(3, 1, 5);
+  for (std::size_t j = 0; j < 3; ++j) {
+    row.logits[j] = row.cells[j].candidate ? 12.0f : 0.0f;
+    row.cells[j].memory = row.cells[j].candidate ? 1.0f : 0.0f;
+  }
+  Gradient gradient;
+  const float value = row.value_and_gradient(EarlyLearning{}, gradient);
+  CHECK(value == Approx(*reference_value("elr", row.reference<double>())));
+  Gradient ce;
+  row.value_and_gradient(SoftTargetCe{}, ce);
+  CHECK(gradient == ce);  // the regulariser's value is constant there, so it has no gradient
+  CHECK(gradient_error("elr", row, gradient, 16) == "");
+  // Just below the cap it is at its strongest: 1 - <t, p> = 3e-4.
+  for (std::size_t j = 0; j < 3; ++j) row.logits[j] = row.cells[j].candidate ? 9.0f : 0.0f;
+  row.value_and_gradient(EarlyLearning{}, gradient);
+  row.value_and_gradient(SoftTargetCe{}, ce);
+  CHECK(too_far(gradient, widen(ce), 64) != "");
 }
 
 TEMPLATE_LIST_TEST_CASE("a constant added to all logits changes nothing", "[losses]", Losses) {
   if (!shift_invariant<TestType>()) return;
   const TestType loss{};
-  RandomRow row = row_for(TestType::name, 25, 3, 7);
-  for (float& z : row.logits) z = std::round(z * 64.0f) / 64.0f;  // so that adding 4096 is exact
-  Gradient before;
-  const float value = row.value_and_gradient(loss, before);
-  for (float& z : row.logits) z += 4096.0f;
-  Gradient after;
-  CHECK(row.value_and_gradient(loss, after) == value);
-  CHECK(before == after);
-  double sum = 0.0;
-  double size = 0.0;
-  for (const float g : before) sum += g, size += std::abs(g);
-  CHECK(std::abs(sum) <= 1e-6 * (1.0 + size));  // the gradients of a row sum to zero
+  const int classes = GENERATE(from_range(std::begin(class_counts), std::end(class_counts)));
+  const std::uint64_t seed = GENERATE(7u, 8u, 9u);
+  for (const int size : {1, 3, classes / 2, classes - 1, classes}) {
+    if (size < 1 || size > classes) continue;
+    RandomRow row = row_for(TestType::name, classes, size, seed);
+    for (float& z : row.logits) z = std::round(z * 64.0f) / 64.0f;  // so that adding 4096 is exact
+    Gradient before;
+    const float value = row.value_and_gradient(loss, before);
+    for (float& z : row.logits) z += 4096.0f;
+    Gradient after;
+    INFO(TestType::name << ": C = " << classes << ", k = " << size << ", seed " << seed);
+    CHECK(row.value_and_gradient(loss, after) == value);
+    CHECK(before == after);
+    double sum = 0.0;
+    double whole = 0.0;
+    for (const float g : before) sum += g, whole += std::abs(g);
+    // The gradients of a row sum to zero, but for the last places of C of them.
+    CHECK(std::abs(sum) <= 4.8e-7 * std::sqrt(static_cast<double>(classes)) * (1.0 + whole));
+  }
 }
 
 TEMPLATE_LIST_TEST_CASE("logits around 1e4 are as good as around 0", "[losses]", Losses) {
@@ -90,25 +258,41 @@ TEMPLATE_LIST_TEST_CASE("logits around 1e4 are as good as around 0", "[losses]",
     Gradient gradient;
     const float value = row.value_and_gradient(TestType{}, gradient);
     const auto exact = row.reference<double>();  // of the very floats that the offset left
-    CHECK(value == Approx(*reference_value(TestType::name, exact)).epsilon(1e-5).margin(1e-5));
-    CHECK(too_far(gradient, reference_gradient(TestType::name, exact), 128) == "");
+    const auto expected = reference_value(TestType::name, exact);
+    REQUIRE(expected.has_value());
+    CHECK(value == Approx(*expected).epsilon(1e-5).margin(1e-5));
+    CHECK(gradient_error(TestType::name, row, gradient, 128) == "");
   }
 }
 
 TEMPLATE_LIST_TEST_CASE("permuting the classes permutes the gradient", "[losses]", Losses) {
   const TestType loss{};
-  const RandomRow row = row_for(TestType::name, 25, 4, 5);
-  RandomRow reversed = row;
-  std::reverse(reversed.logits.begin(), reversed.logits.end());
-  std::reverse(reversed.cells.begin(), reversed.cells.end());
-  for (std::size_t j = 0; j < reversed.cells.size(); ++j)
-    reversed.cells[j].label = static_cast<int>(j);
-  Gradient a;
-  Gradient b;
-  CHECK(row.value_and_gradient(loss, a) ==
-        Approx(reversed.value_and_gradient(loss, b)).epsilon(1e-5));
-  std::reverse(b.begin(), b.end());
-  CHECK(too_far(a, widen(b), 32) == "");
+  const int classes = GENERATE(from_range(std::begin(class_counts), std::end(class_counts)));
+  const std::uint64_t seed = GENERATE(5u, 6u);
+  for (const int size : {1, 4, classes / 2, classes}) {
+    if (size < 1 || size > classes) continue;
+    const RandomRow row = row_for(TestType::name, classes, size, seed);
+    // A turn and a mirror: no class keeps its place but by chance.
+    std::vector<std::size_t> from(row.cells.size());
+    for (std::size_t j = 0; j < from.size(); ++j) from[j] = (2 * from.size() + 2 - j) % from.size();
+    RandomRow moved = row;
+    for (std::size_t j = 0; j < from.size(); ++j) {
+      moved.logits[j] = row.logits[from[j]];
+      moved.cells[j] = row.cells[from[j]];
+      moved.cells[j].label = static_cast<int>(j);
+    }
+    Gradient a;
+    Gradient b;
+    INFO(TestType::name << ": C = " << classes << ", k = " << size << ", seed " << seed);
+    row.value_and_gradient(loss, a);
+    const float value = moved.value_and_gradient(loss, b);
+    const auto expected = reference_value(TestType::name, row.reference<double>());
+    REQUIRE(expected.has_value());
+    CHECK(std::abs(value - *expected) <= allowed_error(TestType::name, moved, *expected));
+    Gradient back(b.size());
+    for (std::size_t j = 0; j < from.size(); ++j) back[from[j]] = b[j];
+    CHECK(too_far(a, widen(back), 32) == "");
+  }
 }
 
 TEMPLATE_LIST_TEST_CASE("an empty set has value 0 and no gradient", "[losses]", Losses) {
@@ -244,18 +428,38 @@ TEST_CASE(
   CHECK(too_far(both, expected, 32) == "");
 }
 
-TEST_CASE(
+TEMPLATE_LIST_TEST_CASE(
     "at temperature T the loss is that of z / T and the gradient has the factor 1 / T, no more",
-    "[losses]") {
-  RandomRow row(6, 2, 71);
-  Gradient warm;
-  const float value = row.value_and_gradient(AtTemperature<GeneralizedCe>{{}, 2.0f}, warm);
-  for (float& z : row.logits) z /= 2.0f;
-  Gradient cool;
-  CHECK(row.value_and_gradient(GeneralizedCe{}, cool) == Approx(value).epsilon(1e-6));
-  std::vector<double> expected;
-  for (const float g : cool) expected.push_back(g / 2.0);
-  CHECK(too_far(warm, expected, 16) == "");
+    "[losses]", Losses) {
+  for (const int size : {1, 2, 6}) {
+    RandomRow row = row_for(TestType::name, 6, size, 71);
+    AtTemperature<TestType> loss{};
+    Gradient unscaled;
+    Gradient warm;
+    const float same = row.value_and_gradient(TestType{}, unscaled);
+    CHECK(row.value_and_gradient(loss, warm) == same);  // T = 1
+    CHECK(warm == unscaled);
+    loss.temperature = 2.0f;  // a power of two: halving is exact, so all bits must agree
+    const float value = row.value_and_gradient(loss, warm);
+    for (float& z : row.logits) z /= 2.0f;
+    Gradient cool;
+    INFO(TestType::name << ", k = " << size);
+    CHECK(row.value_and_gradient(TestType{}, cool) == value);
+    for (float& g : cool) g /= 2.0f;
+    CHECK(warm == cool);
+  }
+}
+
+TEST_CASE("a temperature loses no digits to a large constant in the logits", "[losses]") {
+  RandomRow row(6, 2, 73);
+  for (float& z : row.logits) z = std::round(z * 16.0f) / 16.0f;  // so that adding 2^19 is exact
+  const AtTemperature<MarginalNll> loss{{}, 3.0f};
+  Gradient before;
+  const float value = row.value_and_gradient(loss, before);
+  for (float& z : row.logits) z += 524288.0f;
+  Gradient after;
+  CHECK(row.value_and_gradient(loss, after) == value);
+  CHECK(after == before);
 }
 
 TEMPLATE_LIST_TEST_CASE("row loops see the same cells through every candidate set", "[losses]",

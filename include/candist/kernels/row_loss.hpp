@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <vector>
 
 #include "candist/loss_traits.hpp"
 
@@ -20,10 +19,10 @@ namespace candist {
 template <CandidateView V>
 void load_candidates(const V& view, std::int64_t row, std::span<Cell> cells);
 
-/// Row sums of logits [C]; sets cell.logit (shifted) from logits times `scale` and reads
-/// cell.candidate. A row that holds +inf, NaN, or nothing but -inf has no softmax: lse is NaN, and
-/// so is every loss of it. Target sums are not filled.
-RowStats row_stats(const float* logits, std::span<Cell> cells, float scale = 1.0f);
+/// Row sums of logits [C]; sets cell.logit (shifted) and reads cell.candidate. A row that holds
+/// +inf, NaN, or nothing but -inf has no softmax: lse is NaN, and so is every loss of it. Target
+/// sums are not filled.
+RowStats row_stats(const float* logits, std::span<Cell> cells);
 
 /// Adds the target sums of cells [C] to `row`.
 void add_target_sums(RowStats& row, std::span<const Cell> cells);
@@ -47,67 +46,83 @@ void load_candidates(const V& view, std::int64_t row, std::span<Cell> cells) {
   }
 }
 
-inline RowStats row_stats(const float* logits, std::span<Cell> cells, float scale) {
-  constexpr float none = -std::numeric_limits<float>::infinity();
+namespace detail {
+
+inline constexpr float no_logit = -std::numeric_limits<float>::infinity();
+
+/// Largest logits of three groups of a row; no_logit where the group is empty.
+struct GroupTops {
+  float rest = no_logit;  ///< all classes but the argmax
+  float inside = no_logit;
+  float outside = no_logit;
+};
+
+/// Fills the log sums of the shifted logits cell_at(j).logit. Each group is summed relative to its
+/// own largest logit: P_S and 1 - P_S keep their digits however small they are.
+template <class CellAt>
+void fill_log_sums(RowStats& row, GroupTops tops, const CellAt& cell_at) {
+  float all = 0.0f;
+  float rest = 0.0f;
+  float inside = 0.0f;
+  float outside = 0.0f;
+  for (int j = 0; j < row.classes; ++j) {
+    const Cell& cell = cell_at(j);
+    all += std::exp(cell.logit);
+    if (j != row.argmax && tops.rest != no_logit) rest += std::exp(cell.logit - tops.rest);
+    if (cell.candidate) {
+      if (tops.inside != no_logit) inside += std::exp(cell.logit - tops.inside);
+    } else {
+      if (tops.outside != no_logit) outside += std::exp(cell.logit - tops.outside);
+    }
+  }
+  row.lse = std::log(all);
+  row.rest_lse = tops.rest == no_logit ? no_logit : tops.rest + std::log(rest);
+  row.candidate_lse = tops.inside == no_logit ? no_logit : tops.inside + std::log(inside);
+  row.outside_lse = tops.outside == no_logit ? no_logit : tops.outside + std::log(outside);
+}
+
+}  // namespace detail
+
+inline RowStats row_stats(const float* logits, std::span<Cell> cells) {
+  using detail::no_logit;
   RowStats row;
   row.classes = static_cast<int>(cells.size());
-  row.shift = none;
-  float best_inside = none;
-  float best_outside = none;
-  float second = none;
+  row.shift = no_logit;
+  detail::GroupTops tops;
   bool undefined = false;
   for (int j = 0; j < row.classes; ++j) {
-    const float z = logits[j] * scale;
-    Cell& cell = cells[static_cast<std::size_t>(j)];
-    undefined |= std::isnan(z) || z == -none;
+    const float z = logits[j];
+    const Cell& cell = cells[static_cast<std::size_t>(j)];
+    undefined |= std::isnan(z) || z == -no_logit;
     if (z > row.shift) {
-      second = row.shift;
+      tops.rest = row.shift;
       row.shift = z;
       row.argmax = j;
-    } else if (z > second) {
-      second = z;
+    } else if (z > tops.rest) {
+      tops.rest = z;
     }
-    float& best = cell.candidate ? best_inside : best_outside;
+    float& best = cell.candidate ? tops.inside : tops.outside;
     if (cell.candidate) {
       ++row.candidates;
       if (row.candidate_argmax < 0 || z > best) row.candidate_argmax = j;
     }
     if (z > best) best = z;
   }
-  if (undefined || row.shift == none) {
+  if (undefined || row.shift == no_logit) {
     for (Cell& cell : cells) cell.logit = 0.0f;
     row.lse = std::numeric_limits<float>::quiet_NaN();
     row.rest_lse = row.candidate_lse = row.outside_lse = row.lse;
     row.candidate_sum = row.outside_sum = row.lse;
     return row;
   }
-
-  // Each group is summed relative to its own largest logit: P_S and 1 - P_S keep their digits
-  // however small they are.
-  const float top_inside = best_inside - row.shift;
-  const float top_outside = best_outside - row.shift;
-  const float top_rest = second - row.shift;
-  float all = 0.0f;
-  float rest = 0.0f;
-  float inside = 0.0f;
-  float outside = 0.0f;
   for (int j = 0; j < row.classes; ++j) {
     Cell& cell = cells[static_cast<std::size_t>(j)];
-    cell.logit = logits[j] * scale - row.shift;
-    all += std::exp(cell.logit);
-    if (j != row.argmax && top_rest != none) rest += std::exp(cell.logit - top_rest);
-    if (cell.candidate) {
-      row.candidate_sum += cell.logit;
-      if (top_inside != none) inside += std::exp(cell.logit - top_inside);
-    } else {
-      row.outside_sum += cell.logit;
-      if (top_outside != none) outside += std::exp(cell.logit - top_outside);
-    }
+    cell.logit = logits[j] - row.shift;
+    (cell.candidate ? row.candidate_sum : row.outside_sum) += cell.logit;
   }
-  row.lse = std::log(all);
-  row.rest_lse = top_rest == none ? none : top_rest + std::log(rest);
-  row.candidate_lse = top_inside == none ? none : top_inside + std::log(inside);
-  row.outside_lse = top_outside == none ? none : top_outside + std::log(outside);
+  tops = {tops.rest - row.shift, tops.inside - row.shift, tops.outside - row.shift};
+  detail::fill_log_sums(row, tops,
+                        [&](int j) -> const Cell& { return cells[static_cast<std::size_t>(j)]; });
   return row;
 }
 
@@ -123,34 +138,59 @@ inline void add_target_sums(RowStats& row, std::span<const Cell> cells) {
 
 namespace detail {
 
-template <Loss L>
-float row_loss_of_stats(const L& loss, RowStats row, std::span<const Cell> cells,
-                        float gradient_scale, float* dlogits) {
+/// The row with its logits divided by T, which scales the shifted ones: no digit of a large shift
+/// comes in. cell_at(j) gives the cells with theirs divided.
+template <class CellAt>
+RowStats divide_logits(RowStats row, float temperature, const CellAt& cell_at) {
+  GroupTops tops;
+  for (int j = 0; j < row.classes; ++j) {
+    const Cell cell = cell_at(j);
+    if (j != row.argmax && cell.logit > tops.rest) tops.rest = cell.logit;
+    float& best = cell.candidate ? tops.inside : tops.outside;
+    if (cell.logit > best) best = cell.logit;
+  }
+  row.shift /= temperature;
+  row.candidate_sum /= temperature;
+  row.outside_sum /= temperature;
+  row.target_dot /= temperature;
+  fill_log_sums(row, tops, cell_at);
+  return row;
+}
+
+template <Loss L, class CellAt>
+float row_loss_of_stats(const L& loss, RowStats row, const CellAt& cell_at, float gradient_scale,
+                        float* dlogits) {
+  const int classes = row.classes;
   if constexpr (HasRowSums<L>) {
     for (int which = 0; which < L::sum_count; ++which) {
       float sum = 0.0f;
-      for (const Cell& cell : cells) sum += loss.sum(which, row, cell);
+      for (int j = 0; j < classes; ++j) sum += loss.sum(which, row, cell_at(j));
       row.sums[which] = sum;
     }
   }
   float value = 0.0f;
   if constexpr (HasRowValue<L>) value += loss.value(row);
   if constexpr (HasCellTerm<L>) {
-    for (const Cell& cell : cells) value += loss.term(row, cell);
+    for (int j = 0; j < classes; ++j) value += loss.term(row, cell_at(j));
   }
-  for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] = 0.0f;
+  for (int j = 0; j < classes; ++j) dlogits[j] = 0.0f;
   if constexpr (HasLogProbSlope<L>) {
-    float slopes = 0.0f;
-    for (std::size_t j = 0; j < cells.size(); ++j) {
-      dlogits[j] = loss.slope(row, cells[j]);
-      slopes += dlogits[j];
+    float others = 0.0f;  // of all classes but the largest logit
+    for (int j = 0; j < classes; ++j) {
+      dlogits[j] = loss.slope(row, cell_at(j));
+      if (j != row.argmax) others += dlogits[j];
     }
-    for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] -= row.prob(cells[j]) * slopes;
+    // The same for the largest logit, whose p can come close to 1, without the cancellation.
+    const float top = dlogits[row.argmax];
+    const float top_gradient =
+        top * expf(row.rest_lse - row.lse) - row.prob(cell_at(row.argmax)) * others;
+    for (int j = 0; j < classes; ++j) dlogits[j] -= row.prob(cell_at(j)) * (others + top);
+    dlogits[row.argmax] = top_gradient;
   }
   if constexpr (HasLogitGradient<L>) {
-    for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] += loss.dlogit(row, cells[j]);
+    for (int j = 0; j < classes; ++j) dlogits[j] += loss.dlogit(row, cell_at(j));
   }
-  for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] *= gradient_scale;
+  for (int j = 0; j < classes; ++j) dlogits[j] *= gradient_scale;
   return value;
 }
 
@@ -167,16 +207,17 @@ float row_loss(const L& loss, RowStats row, std::span<const Cell> cells, float g
     for (std::size_t j = 0; j < cells.size(); ++j) dlogits[j] = row.lse;
     return row.lse;
   }
-  if constexpr (requires { loss.temperature; }) {
-    std::vector<Cell> cooled(cells.begin(), cells.end());
-    std::vector<float> logits(cells.size());
-    for (std::size_t j = 0; j < cells.size(); ++j) logits[j] = cells[j].logit + row.shift;
-    RowStats cooled_row = row_stats(logits.data(), cooled, 1.0f / loss.temperature);
-    add_target_sums(cooled_row, cooled);
-    return detail::row_loss_of_stats(loss, cooled_row, cooled, gradient_scale / loss.temperature,
-                                     dlogits);
+  if constexpr (at_temperature<L>()) {
+    const auto cooled = [&](int j) {
+      Cell cell = cells[static_cast<std::size_t>(j)];
+      cell.logit /= loss.temperature;
+      return cell;
+    };
+    return detail::row_loss_of_stats(loss, detail::divide_logits(row, loss.temperature, cooled),
+                                     cooled, gradient_scale / loss.temperature, dlogits);
   } else {
-    return detail::row_loss_of_stats(loss, row, cells, gradient_scale, dlogits);
+    const auto as_given = [&](int j) -> const Cell& { return cells[static_cast<std::size_t>(j)]; };
+    return detail::row_loss_of_stats(loss, row, as_given, gradient_scale, dlogits);
   }
 }
 

@@ -95,7 +95,9 @@ inline RowSummary summarize_row(RowStats row, std::span<const Cell> cells) {
   RowSummary summary;
   summary.argmax = row.argmax;
   summary.confidence = row.prob(cells[static_cast<std::size_t>(row.argmax)]);
+  summary.labelled = row.candidates > 0;
   summary.inside = cells[static_cast<std::size_t>(row.argmax)].candidate;
+  if (std::isnan(row.lse)) summary.renormalised_loss = summary.stored_loss = row.lse;
   for (const Cell& cell : cells) {
     const float share = row.share(cell);
     if (share > 0.0f) summary.renormalised_loss -= share * row.log_prob(cell);

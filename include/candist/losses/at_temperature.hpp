@@ -11,6 +11,8 @@ namespace candist {
 /// round. Reference: Hinton et al., 2015, arXiv:1503.02531.
 template <Loss L>
 struct AtTemperature : L {
+  static_assert(!::candist::at_temperature<L>(), "candist: AtTemperature stands only once");
+  static constexpr bool at_temperature = true;
   float temperature = 1.0f;
 };
 

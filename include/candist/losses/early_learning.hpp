@@ -13,24 +13,24 @@ namespace candist {
 struct EarlyLearning {
   static constexpr const char* name = "elr";
   static constexpr const char* reference = "Liu et al., NeurIPS 2020";
+  static constexpr bool reads_running_prediction = true;
   static constexpr int sum_count = 1;
   float lambda = 3.0f;
   CANDIST_HD float sum(int, RowStats row, Cell cell) const { return cell.memory * row.prob(cell); }
   CANDIST_HD float value(RowStats row) const {
-    return row.target_mass * row.lse - row.target_dot + lambda * log1pf(-agreement(row));
+    const float agreement = row.sums[0] < most ? row.sums[0] : most;
+    return row.target_mass * row.lse - row.target_dot + lambda * log1pf(-agreement);
   }
   CANDIST_HD float dlogit(RowStats row, Cell cell) const {
     const float p = row.prob(cell);
-    const float a = agreement(row);
-    return row.target_mass * p - cell.target -
-           lambda * p * (cell.memory - row.sums[0]) / (1.0f - a);
+    const float ce = row.target_mass * p - cell.target;
+    if (!(row.sums[0] < most)) return ce;  // the regulariser is constant there
+    return ce - lambda * p * (cell.memory - row.sums[0]) / (1.0f - row.sums[0]);
   }
 
  private:
-  /// <t, p>, kept off 1 so that C = 1 stays finite.
-  CANDIST_HD static float agreement(RowStats row) {
-    return row.sums[0] < 0.9999f ? row.sums[0] : 0.9999f;
-  }
+  /// <t, p> counts up to here, so that C = 1 stays finite.
+  static constexpr float most = 0.9999f;
 };
 static_assert(Loss<EarlyLearning>);
 

@@ -47,14 +47,25 @@ struct LinearLoss {
 struct FocalLabelLoss {
   float gamma = 2.0f;
   CANDIST_HD float label_value(RowStats row, Cell cell) const {
-    return -expf(gamma * row.log_other(cell)) * row.log_prob(cell);
+    return -rest_to_gamma(row, cell) * row.log_prob(cell);
   }
+  /// -(1 - p)^gamma (1 - gamma p log p / (1 - p)): with the power taken out, what is left is finite
+  /// for every gamma >= 0, also at p = 1.
   CANDIST_HD float label_slope(RowStats row, Cell cell) const {
+    return rest_to_gamma(row, cell) * (gamma * p_log_p_over_rest(row, cell) - 1.0f);
+  }
+
+ private:
+  /// (1 - p)^gamma; 1 for gamma = 0, also where p = 1.
+  CANDIST_HD float rest_to_gamma(RowStats row, Cell cell) const {
+    return gamma == 0.0f ? 1.0f : expf(gamma * row.log_other(cell));
+  }
+  /// p log p / (1 - p): 0 at p = 0 and -1 at p = 1, where its expansion keeps the digits.
+  CANDIST_HD static float p_log_p_over_rest(RowStats row, Cell cell) {
     const float log_p = row.log_prob(cell);
-    const float log_rest = row.log_other(cell);
-    // p log p -> 0 as p -> 0: a class of probability 0 contributes nothing.
-    const float p_log_p = log_p > -80.0f ? expf(log_p) * log_p : 0.0f;
-    return -expf(gamma * log_rest) + gamma * expf((gamma - 1.0f) * log_rest) * p_log_p;
+    const float rest = expf(row.log_other(cell));
+    if (rest < 1e-3f) return -(1.0f - rest) * (1.0f + rest * (0.5f + rest / 3.0f));
+    return log_p > -80.0f ? expf(log_p) * log_p / rest : 0.0f;
   }
 };
 

@@ -14,6 +14,7 @@ struct LeveragedSigmoid {
   static constexpr const char* name = "lws";
   static constexpr const char* reference = "Wen et al., ICML 2021";
   static constexpr bool shift_invariant = false;
+  static constexpr bool reads_leveraged_weights = true;
   float beta = 2.0f;
   CANDIST_HD float term(RowStats row, Cell cell) const {
     const float z = cell.logit + row.shift;

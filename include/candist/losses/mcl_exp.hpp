@@ -18,8 +18,8 @@ struct MclExp {
   CANDIST_HD float dlogit(RowStats row, Cell cell) const {
     if (row.full()) return 0.0f;
     const float mass = row.candidate_mass();
-    const float inside = cell.candidate ? 1.0f : 0.0f;
-    return -scale(row) * expf(-mass) * row.prob(cell) * (inside - mass);
+    const float inside_less_mass = cell.candidate ? row.outside_mass() : -mass;
+    return -scale(row) * expf(-mass) * row.prob(cell) * inside_less_mass;
   }
 
  private:

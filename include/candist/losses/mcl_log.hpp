@@ -16,7 +16,9 @@ struct MclLog {
     return row.full() ? 0.0f : -scale(row) * row.log_candidate_mass();
   }
   CANDIST_HD float dlogit(RowStats row, Cell cell) const {
-    return row.full() ? 0.0f : scale(row) * (row.prob(cell) - row.share(cell));
+    if (row.full()) return 0.0f;
+    // p_j - r_j = -r_j (1 - P_S) inside S: nothing cancels there, however large W is.
+    return scale(row) * (cell.candidate ? -row.share(cell) * row.outside_mass() : row.prob(cell));
   }
 
  private:

@@ -16,6 +16,12 @@ struct WeightedSum {
   static constexpr bool detaches = ::candist::detaches<A>() || ::candist::detaches<B>();
   static constexpr bool shift_invariant =
       ::candist::shift_invariant<A>() && ::candist::shift_invariant<B>();
+  static constexpr bool reads_leveraged_weights =
+      ::candist::reads_leveraged_weights<A>() || ::candist::reads_leveraged_weights<B>();
+  static constexpr bool reads_running_prediction =
+      ::candist::reads_running_prediction<A>() || ::candist::reads_running_prediction<B>();
+  static_assert(!::candist::at_temperature<A>() && !::candist::at_temperature<B>(),
+                "candist: AtTemperature is outermost: it wraps a WeightedSum, never stands inside");
   static_assert(sum_count <= RowStats::max_sums,
                 "candist: the two losses need more row sums than RowStats has");
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "candist/epoch_view.hpp"
@@ -39,7 +40,9 @@ struct DistributionRefineryOptions {
 };
 
 /// The paper's Distribution Refinery: renormalise inside the set, drop rows whose prediction left
-/// the set, sharpen the reliable ones, take over confident predictions outside the set. Reference:
+/// the set, sharpen the reliable ones, take over confident predictions outside the set. Rows
+/// without candidates take part in no choice. The first target is the annotator's prior: uniform on
+/// the set as in Eq. 1 where the candidates carry no weights, else those weights. Reference:
 /// CanDist Eq. 1-5 and Alg. 1, arXiv:2506.03857.
 class DistributionRefinery {
  public:
@@ -48,13 +51,13 @@ class DistributionRefinery {
 
   explicit DistributionRefinery(DistributionRefineryOptions options = {}) : options_(options) {}
 
-  Refresh refresh() const {
+  CANDIST_HD Refresh refresh() const {
     return options_.renormalise == Switch::on ? options_.when : Refresh::never;
   }
-  float initial(RowStats, Cell cell) const { return cell.target; }
-  float refreshed(RowStats row, Cell cell) const { return row.share(cell); }
+  CANDIST_HD float initial(RowStats, Cell cell) const { return cell.target; }
+  CANDIST_HD float refreshed(RowStats row, Cell cell) const { return row.share(cell); }
   /// 1 / gamma, the exponent of Treatment::sharpened.
-  float sharpening() const { return 1.0f / options_.gamma; }
+  CANDIST_HD float sharpening() const { return 1.0f / options_.gamma; }
 
   PredictionSource predictions(int epoch) const {
     return selects(epoch) ? options_.predictions : PredictionSource::none;
@@ -65,10 +68,15 @@ class DistributionRefinery {
 
  private:
   bool selects(int epoch) const {
-    return epoch >= options_.warm_up_epochs &&
+    // The last visits say nothing before every row has had one.
+    const int first = options_.predictions == PredictionSource::last_visit
+                          ? std::max(options_.warm_up_epochs, 1)
+                          : options_.warm_up_epochs;
+    return epoch >= first &&
            (options_.filter_outside == Switch::on || options_.sharpen == Switch::on);
   }
   void sharpen_small_losses(EpochView& view) const;
+  std::size_t small_losses_of(std::size_t group) const;
 
   DistributionRefineryOptions options_;
 };
@@ -79,7 +87,7 @@ inline void DistributionRefinery::begin_epoch(EpochView& view) const {
   if (options_.filter_outside == Switch::on) {
     for (std::size_t i = 0; i < view.plans.size(); ++i) {
       const RowSummary& summary = view.summaries[i];
-      if (summary.inside) continue;
+      if (summary.inside || !summary.labelled) continue;
       const bool rescued = options_.rescue == Switch::on && summary.confidence > options_.tau;
       view.plans[i] = {rescued ? Treatment::one_hot : Treatment::without_target, true,
                        summary.argmax};
@@ -92,26 +100,23 @@ inline void DistributionRefinery::sharpen_small_losses(EpochView& view) const {
   using Options = DistributionRefineryOptions;
   const auto loss = [&](std::int64_t i) {
     const RowSummary& summary = view.summaries[static_cast<std::size_t>(i)];
-    return options_.selection_loss == Options::SelectionLoss::renormalised
-               ? summary.renormalised_loss
-               : summary.stored_loss;
+    const float value = options_.selection_loss == Options::SelectionLoss::renormalised
+                            ? summary.renormalised_loss
+                            : summary.stored_loss;
+    // NaN is below nothing, which no sort can work with: the least reliable of all.
+    return std::isnan(value) ? std::numeric_limits<float>::infinity() : value;
   };
   // Group 0 alone when the selection is global, else one group a predicted class.
   const bool by_class = options_.class_wise == Switch::on;
   std::vector<std::vector<std::int64_t>> groups(
       by_class ? static_cast<std::size_t>(view.targets.columns) : 1);
   for (std::size_t i = 0; i < view.plans.size(); ++i) {
-    if (view.plans[i].outside) continue;
+    if (view.plans[i].outside || !view.summaries[i].labelled) continue;
     groups[by_class ? static_cast<std::size_t>(view.summaries[i].argmax) : 0].push_back(
         static_cast<std::int64_t>(i));
   }
   for (auto& group : groups) {
-    if (group.empty()) continue;
-    const double wanted = static_cast<double>(options_.delta) * static_cast<double>(group.size());
-    const double whole = options_.rounding == Options::Rounding::down
-                             ? std::floor(wanted)
-                             : std::max(1.0, std::ceil(wanted - 1e-6));  // 0.6 * 5 is 3, not 4
-    const auto count = std::min(static_cast<std::size_t>(whole), group.size());
+    const std::size_t count = small_losses_of(group.size());
     // Equal losses are taken in row order, so the choice does not depend on the sort.
     std::sort(group.begin(), group.end(), [&](std::int64_t a, std::int64_t b) {
       return loss(a) != loss(b) ? loss(a) < loss(b) : a < b;
@@ -120,6 +125,18 @@ inline void DistributionRefinery::sharpen_small_losses(EpochView& view) const {
       view.plans[static_cast<std::size_t>(group[k])].treatment = Treatment::sharpened;
     }
   }
+}
+
+inline std::size_t DistributionRefinery::small_losses_of(std::size_t group) const {
+  if (group == 0) return 0;
+  const double wanted = static_cast<double>(options_.delta) * static_cast<double>(group);
+  // delta is a decimal fraction that float holds to 7 digits: 0.4f * 200 is 80, not a bit above.
+  const double nearest = std::round(wanted);
+  const bool whole = std::abs(wanted - nearest) <= 1e-6 * std::max(1.0, wanted);
+  const double count = options_.rounding == DistributionRefineryOptions::Rounding::down
+                           ? (whole ? nearest : std::floor(wanted))
+                           : std::max(1.0, whole ? nearest : std::ceil(wanted));
+  return std::min(static_cast<std::size_t>(count), group);
 }
 
 }  // namespace candist

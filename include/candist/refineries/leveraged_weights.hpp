@@ -11,6 +11,7 @@ namespace candist {
 struct LeveragedWeights {
   static constexpr const char* name = "leveraged_weights";
   static constexpr const char* reference = "Wen et al., ICML 2021";
+  static constexpr bool targets_are_distributions = false;  // they sum to 2: no labels to mix
   CANDIST_HD Refresh refresh() const { return Refresh::after_step; }
   CANDIST_HD float initial(RowStats row, Cell) const {
     return 1.0f / static_cast<float>(row.classes);

@@ -6,22 +6,25 @@
 #include <cstdint>
 #include <istream>
 #include <ostream>
+#include <string>
 #include <vector>
 
 #include "candist/epoch_view.hpp"
+#include "candist/error.hpp"
 
 namespace candist {
 
 struct ProgressivePurificationOptions {
-  int warm_up_epochs = 20;
-  int window = 5;           ///< epochs averaged, and epochs between two prunings
+  int warm_up_epochs = 20;  ///< the first epoch after which sets are pruned, counted from 0
+  int window = 5;           ///< epochs averaged, and epochs between two prunings; at least 1
   float threshold = 1e-3f;  ///< theta: candidates below theta times the best one are dropped
   float increment = 1e-3f;  ///< relative growth of theta when little changed
   float ceiling = 0.4f;     ///< theta grows no further
 };
 
-/// POP: PRODEN whose candidate sets are pruned by the mean target of the last epochs. The memory
-/// table holds which candidates are still in. Reference: Xu et al., ICML 2023, arXiv:2206.00830.
+/// POP: PRODEN whose candidate sets are pruned by the mean target of the last epochs: as in the
+/// published code, after every epoch e (from 0) that is a multiple of the window and not below
+/// warm_up_epochs. The memory table holds which candidates are still in. Reference: Xu et al., ICML 2023, arXiv:2206.00830.
 class ProgressivePurification {
  public:
   static constexpr const char* name = "progressive_purification";
@@ -29,13 +32,22 @@ class ProgressivePurification {
   static constexpr bool normalizes = true;  // refreshed() is divided by its sum over the row
 
   explicit ProgressivePurification(ProgressivePurificationOptions options = {})
-      : options_(options), threshold_(options.threshold) {}
+      : options_(options), threshold_(options.threshold) {
+    if (options.window < 1) {
+      throw ShapeError("a window of " + std::to_string(options.window) +
+                       " epochs: POP averages targets over at least 1");
+    }
+  }
 
-  Refresh refresh() const { return Refresh::same_forward; }
-  float initial(RowStats, Cell cell) const { return cell.target; }
-  float initial_memory(RowStats, Cell cell) const { return cell.candidate ? 1.0f : 0.0f; }
-  float remembered(RowStats, Cell cell) const { return cell.memory; }
-  float refreshed(RowStats row, Cell cell) const { return row.share(cell) * cell.memory; }
+  CANDIST_HD Refresh refresh() const { return Refresh::same_forward; }
+  CANDIST_HD float initial(RowStats, Cell cell) const { return cell.target; }
+  CANDIST_HD float initial_memory(RowStats, Cell cell) const {
+    return cell.candidate ? 1.0f : 0.0f;
+  }
+  CANDIST_HD float remembered(RowStats, Cell cell) const { return cell.memory; }
+  CANDIST_HD float refreshed(RowStats row, Cell cell) const {
+    return row.share(cell) * cell.memory;
+  }
 
   PredictionSource predictions(int) const { return PredictionSource::none; }
   void begin_epoch(EpochView& view);
@@ -51,9 +63,11 @@ class ProgressivePurification {
 static_assert(Refinery<ProgressivePurification>);
 
 inline void ProgressivePurification::begin_epoch(EpochView& view) {
+  const int done = view.epoch - 1;  // the epoch that the stored targets come from
+  if (done < 0) return;             // nothing learnt yet: the targets are the annotator's
   recent_.emplace_back(view.targets.data, view.targets.data + view.targets.size());
   if (static_cast<int>(recent_.size()) > options_.window) recent_.erase(recent_.begin());
-  if (view.epoch < options_.warm_up_epochs || view.epoch % options_.window != 0) return;
+  if (done < options_.warm_up_epochs || done % options_.window != 0) return;
 
   std::int64_t changed = 0;
   const std::int64_t classes = view.targets.columns;

@@ -8,7 +8,9 @@ namespace candist {
 
 /// Targets follow the student inside the set: q_j = p_j / P_S (CanDist Eq. 1, "Ren."). Where the
 /// prediction comes from: same_forward = PRODEN (Lv et al., ICML 2020); after_step = RC (Feng et
-/// al., NeurIPS 2020); before_loss = the gradient of MarginalNll.
+/// al., NeurIPS 2020); before_loss = the gradient of MarginalNll. The first target is the
+/// annotator's prior: uniform on the set as published where the candidates carry no weights, else
+/// those weights.
 struct RenormalisedPrediction {
   static constexpr const char* name = "renormalised_prediction";
   static constexpr const char* reference = "Lv et al., ICML 2020; CanDist Eq. 1";

@@ -13,6 +13,7 @@ namespace candist {
 struct RunningPrediction {
   static constexpr const char* name = "running_prediction";
   static constexpr const char* reference = "Liu et al., NeurIPS 2020";
+  static constexpr bool remembers_predictions = true;
   float beta = 0.7f;
   CANDIST_HD Refresh refresh() const { return Refresh::before_loss; }
   CANDIST_HD float initial(RowStats, Cell cell) const { return cell.target; }

@@ -20,8 +20,9 @@ struct SmallLossMixtureOptions {
   double variance_floor = 5e-4;
 };
 
-/// FreeAL's robust training: fit two Gaussians to the losses of all rows (scaled to [0, 1]), train
-/// on the rows that belong to the lower one. The targets stay the annotator's. Reference: Xiao et
+/// FreeAL's robust training: fit two Gaussians to the losses of all labelled rows (scaled to
+/// [0, 1]), train on the rows that belong to the lower one. The targets stay the annotator's.
+/// Reference: Xiao et
 /// al., EMNLP 2023 (FreeAL), arXiv:2311.15614; Li et al., ICLR 2020 (DivideMix).
 class SmallLossMixture {
  public:
@@ -30,9 +31,9 @@ class SmallLossMixture {
 
   explicit SmallLossMixture(SmallLossMixtureOptions options = {}) : options_(options) {}
 
-  Refresh refresh() const { return Refresh::never; }
-  float initial(RowStats, Cell cell) const { return cell.target; }
-  float refreshed(RowStats, Cell cell) const { return cell.target; }
+  CANDIST_HD Refresh refresh() const { return Refresh::never; }
+  CANDIST_HD float initial(RowStats, Cell cell) const { return cell.target; }
+  CANDIST_HD float refreshed(RowStats, Cell cell) const { return cell.target; }
 
   PredictionSource predictions(int epoch) const {
     return epoch >= options_.warm_up_epochs ? PredictionSource::evaluation_pass
@@ -49,17 +50,27 @@ class SmallLossMixture {
 static_assert(Refinery<SmallLossMixture>);
 
 inline void SmallLossMixture::begin_epoch(EpochView& view) const {
-  if (predictions(view.epoch) == PredictionSource::none || view.plans.empty()) return;
-  std::vector<double> losses(view.plans.size());
-  for (std::size_t i = 0; i < losses.size(); ++i) losses[i] = view.summaries[i].stored_loss;
+  if (predictions(view.epoch) == PredictionSource::none) return;
+  // Rows without a label have no loss. Neither has a row without a finite one a place on the scale:
+  // it keeps its target, and the training stops at it and says so.
+  std::vector<std::size_t> rows;
+  std::vector<double> losses;
+  for (std::size_t i = 0; i < view.plans.size(); ++i) {
+    const RowSummary& summary = view.summaries[i];
+    if (!summary.labelled || !std::isfinite(summary.stored_loss)) continue;
+    rows.push_back(i);
+    losses.push_back(summary.stored_loss);
+  }
+  if (losses.empty()) return;
   const auto [low, high] = std::minmax_element(losses.begin(), losses.end());
   const double bottom = *low;
   const double range = *high - bottom;
   if (!(range > 0.0)) return;  // all losses equal: nothing stands out
   for (double& loss : losses) loss = (loss - bottom) / range;
   const std::vector<double> clean = lower_component(losses);
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    if (clean[i] <= options_.clean_above) view.plans[i] = {Treatment::without_target, true, -1};
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    if (clean[k] <= options_.clean_above)
+      view.plans[rows[k]] = {Treatment::without_target, true, -1};
   }
 }
 

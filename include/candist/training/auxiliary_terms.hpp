@@ -23,7 +23,9 @@ struct AuxiliaryTerms {
   /// as_drawn: omega; at_least_half: max(omega, 1 - omega), as FreeAL's code does.
   enum class Mixing { as_drawn, at_least_half } mixing = Mixing::at_least_half;
   /// toward_first_view: KL(p || p_aug), p held constant. symmetric: FreeAL's half-and-half, each
-  /// side's target constant, the student's side at `temperature`.
+  /// side's target constant, the student's side at `temperature`. Both are means over the rows of
+  /// D_out in the batch; FreeAL's code takes the sum, which would make the weight of the term grow
+  /// with the batch.
   enum class Divergence { toward_first_view, symmetric } divergence = Divergence::toward_first_view;
   float temperature = 0.85f;
   /// Does Eq. 9 apply to all of D_out (as printed) or only to rows that were not rescued?

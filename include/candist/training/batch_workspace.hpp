@@ -39,12 +39,13 @@ class BatchWorkspace {
   }
 
   /// Appends the second views of the rows that a consistency term applies to; texts without one are
-  /// left out.
+  /// left out, and so are rows of D_in without a label to compare with.
   template <class A, class Program>
   void add_second_views(const A& augmenter, const EncodedTexts& texts, const Program& program,
                         std::span<const std::int64_t> rows, int epoch, const AuxiliaryTerms& terms);
 
   /// Pairs the rows that have a target with a random order of the same rows; one omega a batch.
+  /// None where the targets are no labels.
   template <class Program>
   void choose_mixtures(const Program& program, std::span<const std::int64_t> rows,
                        std::uint64_t seed, int epoch, const AuxiliaryTerms& terms);
@@ -119,7 +120,7 @@ void BatchWorkspace::add_second_views(const A& augmenter, const EncodedTexts& te
         program.has_target(row))
       continue;
     if ((outside ? terms.consistency_out : terms.consistency_in) <= 0.0f) continue;
-    if (!outside && !program.has_target(row)) continue;
+    if (!outside && !(program.has_target(row) && program.targets_are_labels())) continue;
     std::vector<std::int32_t>& ids = views_[used];
     ids.clear();
     augmenter.view(static_cast<std::uint64_t>(epoch), row, texts[row], ids);
@@ -133,6 +134,7 @@ void BatchWorkspace::add_second_views(const A& augmenter, const EncodedTexts& te
 template <class Program>
 void BatchWorkspace::choose_mixtures(const Program& program, std::span<const std::int64_t> rows,
                                      std::uint64_t seed, int epoch, const AuxiliaryTerms& terms) {
+  if (!program.targets_are_labels()) return;
   std::vector<std::int64_t> chosen;
   for (std::size_t b = 0; b < rows.size(); ++b) {
     if (program.has_target(rows[b])) chosen.push_back(static_cast<std::int64_t>(b));

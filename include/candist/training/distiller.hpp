@@ -68,11 +68,16 @@ struct StartAnew {
 };
 
 /// The one place where candidates, loss, refinery and student meet: trains a student on the
-/// candidate sets of N encoded texts (Alg. 1). A callback is any struct with one of
+/// candidate sets of N encoded texts (Alg. 1). A callback is any struct with some of
 ///     void on_batch(const EpochReport& so_far);
 ///     void on_epoch(const EpochReport& report);
-///     void on_interrupt(const auto& distiller, const auto& program, const TrainingPosition&
-///     where);
+///     void on_epoch(const EpochReport& report, const auto& distiller);
+///     void on_checkpoint(const auto& distiller, const auto& program, const TrainingPosition&);
+///     void on_interrupt(const auto& distiller, const auto& program, const TrainingPosition&);
+/// on_epoch follows every epoch; the longer one may predict, which leaves no trace in the training.
+/// on_checkpoint follows on_epoch, with the position at the start of the next epoch; on_interrupt
+/// has one between two batches. Whoever keeps the student, the optimizer's and the program's state
+/// (their save) and the position there can resume to the same bits.
 template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H = LinearDecay>
 class Distiller {
  public:
@@ -87,8 +92,8 @@ class Distiller {
 
   /// Trains on texts and candidates of the same N rows. `augmenter` gives the second view of a
   /// text. `resume` (optional) is given the row program before the first batch and returns where to
-  /// go on. Throws ShapeError when rows or classes differ, RunError when a loss is not finite,
-  /// Interrupted when asked to stop.
+  /// go on. Throws ShapeError when rows or classes differ, InputError when a term cannot be had,
+  /// RunError when a loss is not finite, Interrupted when asked to stop.
   template <CandidateSet Set, Augmenter A = NoSecondView, class Callback = NoCallback,
             class Resume = StartAnew>
   void fit(const EncodedTexts& texts, const Set& candidates, const A& augmenter = {},
@@ -96,7 +101,12 @@ class Distiller {
 
   /// Argmax and its probability for every text; does not depend on `threads` or on how texts are
   /// batched.
-  Predictions predict(const EncodedTexts& texts);
+  Predictions predict(const EncodedTexts& texts) {
+    return candist::predict(student_, texts, options_.threads);
+  }
+  Predictions predict(const EncodedTexts& texts) const requires SharedInEvaluation<S> {
+    return candist::predict(student_, texts, options_.threads);
+  }
 
   S& student() { return student_; }
   const S& student() const { return student_; }
@@ -132,10 +142,16 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
   CANDIST_EXPECT_EQ(student_.classes(), program.classes(),
                     "classes of the student, classes of the candidate sets");
   if (texts.rows() == 0) throw ShapeError("there are no texts to train on");
+  const AuxiliaryTerms& terms = options_.auxiliary;
+  if (!program.targets_are_labels() && (terms.mixup > 0.0f || terms.consistency_in > 0.0f)) {
+    throw InputError(
+        "mixup and consistency take targets for labels; those of this refinery are "
+        "weights, no distribution over the classes");
+  }
   TrainingPosition where = resume(program);
 
   const std::int64_t n = texts.rows();
-  for (; where.epoch < options_.epochs; ++where.epoch) {
+  while (where.epoch < options_.epochs) {
     const int epoch = where.epoch;
     auto clock = std::chrono::steady_clock::now();
     if (where.next_row == 0) {
@@ -189,8 +205,16 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
       }
     }
     optimizer_.settle(student_.blocks());
-    if constexpr (requires { callback.on_epoch(report); }) callback.on_epoch(report);
+    if constexpr (requires { callback.on_epoch(report, *this); }) {
+      callback.on_epoch(report, *this);
+    } else if constexpr (requires { callback.on_epoch(report); }) {
+      callback.on_epoch(report);
+    }
+    ++where.epoch;
     where.next_row = 0;
+    if constexpr (requires { callback.on_checkpoint(*this, program, where); }) {
+      callback.on_checkpoint(*this, program, where);
+    }
   }
 }
 
@@ -246,11 +270,6 @@ template <class Work>
 void Distiller<LossPolicy, RefineryPolicy, S, O, H>::evaluate(const EncodedTexts& texts,
                                                               Work&& work) {
   evaluate_student(student_, texts, options_.threads, std::forward<Work>(work));
-}
-
-template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
-Predictions Distiller<LossPolicy, RefineryPolicy, S, O, H>::predict(const EncodedTexts& texts) {
-  return candist::predict(student_, texts, options_.threads);
 }
 
 }  // namespace candist

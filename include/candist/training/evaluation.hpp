@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,17 +17,21 @@
 
 namespace candist {
 
+/// A student that several threads can evaluate at once.
+template <class S>
+concept SharedInEvaluation = requires(const S& fixed, TextBatch batch, MatrixView<float> logits) {
+  fixed.forward(batch, logits);
+};
+
 /// Hands the logits of all texts, a few hundred rows at a time, to work(first_row, logits [n, C]);
 /// on `threads` threads, each with rows of its own. A row's logits do not depend on the rows beside
 /// it.
-template <Student S, class Work>
+template <class S, class Work>
+requires Student<std::remove_const_t<S>>
 void evaluate_student(S& student, const EncodedTexts& texts, int threads, Work&& work) {
   constexpr std::int64_t chunk = 256;
   const std::int64_t chunks = (texts.rows() + chunk - 1) / chunk;
-  // A student that can only be run by one thread at a time has no const forward.
-  constexpr bool shareable = requires(const S& fixed, TextBatch batch, MatrixView<float> logits) {
-    fixed.forward(batch, logits);
-  };
+  constexpr bool shareable = SharedInEvaluation<S>;
   const int parts =
       shareable ? static_cast<int>(std::clamp<std::int64_t>(chunks, 1, std::max(threads, 1))) : 1;
   parallel_ranges(chunks, parts, [&](int, std::int64_t begin, std::int64_t end) {
@@ -49,8 +54,9 @@ void evaluate_student(S& student, const EncodedTexts& texts, int threads, Work&&
 }
 
 /// Argmax (the first, if several) and its probability for every text.
-template <Student S>
-Predictions predict(S& student, const EncodedTexts& texts, int threads = 1) {
+template <class S>
+requires Student<std::remove_const_t<S>> Predictions predict(S& student, const EncodedTexts& texts,
+                                                             int threads = 1) {
   Predictions predictions;
   predictions.labels.resize(static_cast<std::size_t>(texts.rows()));
   predictions.confidences.resize(static_cast<std::size_t>(texts.rows()));

@@ -17,6 +17,29 @@ template <Refinery R>
 bool has_memory(const R&) {
   return requires(const R refinery, RowStats row, Cell cell) { refinery.remembered(row, cell); };
 }
+/// Is a stored target a distribution over the classes, so that it can stand for a label: be mixed,
+/// or compared with a prediction? The weights of LeveragedWeights are none.
+template <class R>
+constexpr bool targets_are_distributions() {
+  if constexpr (requires { R::targets_are_distributions; }) {
+    return R::targets_are_distributions;
+  } else {
+    return true;
+  }
+}
+template <class R>
+bool targets_are_distributions(const R&) {
+  return targets_are_distributions<R>();
+}
+/// Is the second stored table a running mean of the student's predictions?
+template <class R>
+constexpr bool remembers_predictions() {
+  if constexpr (requires { R::remembers_predictions; }) {
+    return R::remembers_predictions;
+  } else {
+    return false;
+  }
+}
 /// Where the epoch part wants its predictions from.
 template <Refinery R>
 PredictionSource predictions_of(const R& refinery, int epoch) {

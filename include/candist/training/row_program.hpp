@@ -15,6 +15,7 @@
 #include "candist/error.hpp"
 #include "candist/kernels/row_loss.hpp"
 #include "candist/kernels/row_refine.hpp"
+#include "candist/training/composition_problem.hpp"
 #include "candist/training/refinery_parts.hpp"
 #include "candist/training/target_store.hpp"
 
@@ -37,6 +38,10 @@ enum class Denominator {
 /// empty candidate set has no target.
 template <class LossPolicy, class RefineryPolicy, CandidateView View>
 class RowProgram {
+  static_assert(composition_problem<LossPolicy, RefineryPolicy>().empty(),
+                "candist: this loss and this refinery do not belong together; "
+                "composition_problem() says why");
+
  public:
   RowProgram(LossPolicy loss, RefineryPolicy refinery, View candidates);
 
@@ -56,13 +61,16 @@ class RowProgram {
     return empty_[static_cast<std::size_t>(row)] == 0 &&
            plan(row).treatment != Treatment::without_target;
   }
+  /// Are the targets distributions over the classes, so that they can stand for labels?
+  bool targets_are_labels() const { return targets_are_distributions(refinery_); }
   const RowPlan& plan(std::int64_t row) const {
     return store_.plans[static_cast<std::size_t>(row)];
   }
 
   /// One visit of `rows` [B]: sets dlogits [B, C] to the gradient of the mean loss and
   /// final_targets [B, C] to what the loss was given (zeros where a row has no target), and
-  /// refreshes the stored targets. Throws RunError naming the row when a loss is not finite.
+  /// refreshes the stored targets. Throws RunError naming the row when a loss or its gradient is
+  /// not finite.
   VisitReport visit(std::span<const std::int64_t> rows, MatrixView<const float> logits,
                     Denominator denominator, MatrixView<float> dlogits,
                     MatrixView<float> final_targets);
@@ -133,6 +141,9 @@ void RowProgram<LossPolicy, RefineryPolicy, View>::begin_epoch(int epoch) {
   if (predictions(epoch) != PredictionSource::none) summaries = store_.summaries;
   EpochView view{epoch, summaries, store_.targets(), store_.memory(), store_.plans};
   plan_epoch(refinery_, view);
+  for (std::size_t row = 0; row < empty_.size(); ++row) {  // whatever the refinery said of them
+    if (empty_[row] != 0) store_.plans[row] = {Treatment::without_target, false, -1};
+  }
 }
 
 template <class LossPolicy, class RefineryPolicy, CandidateView View>
@@ -168,7 +179,9 @@ VisitReport RowProgram<LossPolicy, RefineryPolicy, View>::visit(std::span<const 
       add_target_sums(stats, cells);
       const float value =
           row_loss(loss_, stats, std::span<const Cell>(cells), scale, dlogits.row(r));
-      if (!std::isfinite(value)) stop_at(row, value, cells);
+      float gradients = 0.0f;  // their sum is finite only where each of them is
+      for (std::size_t j = 0; j < cells.size(); ++j) gradients += dlogits.row(r)[j];
+      if (!std::isfinite(value) || !std::isfinite(gradients)) stop_at(row, value, cells);
       report.loss += value;
       for (std::size_t j = 0; j < cells.size(); ++j) final_targets.row(r)[j] = cells[j].target;
     }
@@ -195,7 +208,9 @@ template <class LossPolicy, class RefineryPolicy, CandidateView View>
 void RowProgram<LossPolicy, RefineryPolicy, View>::stop_at(std::int64_t row, float value,
                                                            std::span<const Cell> cells) const {
   std::string text = "training stopped: the loss of row " + std::to_string(row) + " (from 0) is " +
-                     std::to_string(value) + " with candidates";
+                     std::to_string(value) +
+                     (std::isfinite(value) ? ", its gradient not finite," : "") +
+                     " with candidates";
   for (const Cell& cell : cells) {
     if (cell.candidate) text += " " + std::to_string(cell.label);
   }
