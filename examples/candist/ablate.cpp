@@ -2,25 +2,61 @@
 // SPDX-License-Identifier: Apache-2.0
 // candist ablate: a grid of compositions x seeds, one table with mean and spread; resumable.
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <type_traits>
 
 #include "candist/data/atomic_file.hpp"
-#include "candist/data/jsonl.hpp"
+#include "input_files.hpp"
+#include "interruption.hpp"
 #include "options.hpp"
 #include "run_folder.hpp"
 #include "study.hpp"
+#include "study_folder.hpp"
 #include "text_table.hpp"
 
 namespace candist::program {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// What the command line says.
+struct Call {
+  RunSettings base;
+  OutputOptions output;
+  int threads = 0;
+  std::vector<std::pair<std::string, std::vector<std::string>>> lists;  ///< of the options given
+};
+
+bool read_call(const Arguments& arguments, Call& call) {
+  po::options_description options(
+      "options; those of a training take lists: --method average,candist --seed 1,2,3");
+  add_data_options(options, call.base.files);
+  for_each_option(call.base, [&](const char* key, auto&, const char* help) {
+    options.add_options()(option_of(key).substr(2).c_str(),
+                          po::value<std::string>()->value_name("A,B,..."),
+                          help_of(key, help).c_str());
+  });
+  add_number_option(options, "threads", call.threads, "runs at a time; 0 = all cores");
+  add_output_options(options, call.output);
+  po::variables_map values;
+  if (!parse("ablate",
+             "many compositions x seeds, one table; started again, it runs only what is missing",
+             options, arguments, &values))
+    return false;
+  if (call.output.out.empty()) throw InputError("ablate: give the study folder with --out DIR");
+  call.threads = thread_count(call.threads);
+  make_absolute(call.base.files);
+  for_each_option(call.base, [&](const char* key, auto&, const char*) {
+    const std::string name = option_of(key).substr(2);
+    if (is_given(values, name))
+      call.lists.emplace_back(key, split_list(option_of(key), values[name].as<std::string>()));
+  });
+  return true;
+}
 
 /// Sets the option `key` of the settings from its text.
 void set_option(RunSettings& settings, const std::string& key, const std::string& text) {
@@ -30,85 +66,28 @@ void set_option(RunSettings& settings, const std::string& key, const std::string
     if constexpr (std::is_same_v<Field, std::string>) {
       value = text;
     } else if constexpr (std::is_arithmetic_v<Field>) {
-      value = parse_number<Field>(option_name(key), text);
+      value = parse_number<Field>(option_of(key), text);
     } else {
-      value = parse_number<typename Field::value_type>(option_name(key), text);
+      value = parse_number<typename Field::value_type>(option_of(key), text);
     }
   });
 }
 
-/// What tells a run from others: its settings without what cannot change the result.
-std::string key_of(const RunSettings& settings) {
-  nlohmann::json json = to_json(settings);
-  json.erase("threads");
-  return json.dump();
-}
-
-/// The settings that differ within the study, as "delta=0.4 lr=0.1"; the method comes first.
-std::string title_of(const RunSettings& settings, const std::set<std::string>& swept) {
-  std::string title = method_names(settings).method;
-  const nlohmann::json json = to_json(settings);
-  for (const std::string& key : swept) {
-    if (key == "method" || key == "loss" || key == "refinery" || key == "seed") continue;
-    title +=
-        " " + key + "=" + (json[key].is_string() ? json[key].get<std::string>() : json[key].dump());
-  }
-  return title;
-}
-
-/// Runs finished earlier, by key. A last line that was cut off is dropped (it is run again).
-std::map<std::string, nlohmann::json> read_results(const fs::path& path) {
-  std::map<std::string, nlohmann::json> results;
-  if (!fs::exists(path)) return results;
-  LineReader lines(path);
-  std::string_view line;
-  while (lines.next(line)) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_discarded() && !lines.terminated()) break;
-    if (!json.is_object() || !json.contains("settings") || !json.contains("metrics")) {
-      throw InputError(path.string(), lines.number(), "a broken line",
-                       "a result of candist ablate");
-    }
-    results[json["settings"].dump()] = json["metrics"];
-  }
-  return results;
-}
-
-}  // namespace
-
-int ablate(const Arguments& arguments) {
-  DataFiles files;
-  OutputOptions output;
-  int threads = 0;
-  po::options_description options(
-      "options; those of a training take lists: --method average,candist --seed 1,2,3");
-  add_data_options(options, files);
-  RunSettings base;
-  std::vector<std::string> keys;
-  std::map<std::string, std::string> lists;
-  for_each_option(base, [&](const char* key, auto&, const char* help) {
-    keys.push_back(key);
-    options.add_options()(option_name(key).c_str(), po::value(&lists[key])->value_name("A,B,..."),
-                          help);
-  });
-  options.add_options()("threads", po::value(&threads)->default_value(0),
-                        "runs at a time; 0 = all cores");
-  add_output_options(options, output);
-  if (!parse("ablate",
-             "many compositions x seeds, one table; started again, it runs only what is missing",
-             options, arguments))
-    return 0;
-  if (output.out.empty()) throw InputError("ablate: give the study folder with --out DIR");
-
-  // The grid, seeds innermost.
-  base.files = files;
-  std::vector<RunSettings> grid{base};
-  std::set<std::string> swept;
-  for (const std::string& key : keys) {
-    if (lists[key].empty()) continue;
-    const std::vector<std::string> values = split_list(option_name(key), lists[key]);
-    if (values.size() > 1) swept.insert(key);
+/// All combinations of the lists, seeds innermost. Throws InputError for a value that is there twice
+/// (0.4 and 0.40 are one): its runs would count as more evidence than they are.
+std::vector<RunSettings> grid_of(const Call& call) {
+  std::vector<RunSettings> grid{call.base};
+  for (const auto& [key, values] : call.lists) {
+    std::set<nlohmann::json> seen;
     std::vector<RunSettings> wider;
+    for (const std::string& value : values) {
+      RunSettings probe;
+      set_option(probe, key, value);
+      if (!seen.insert(to_json(probe)[key]).second) {
+        throw InputError(option_of(key) + ": found " + quoted(value) +
+                         " again, expected every value once");
+      }
+    }
     for (const RunSettings& settings : grid) {
       for (const std::string& value : values) {
         wider.push_back(settings);
@@ -117,62 +96,74 @@ int ablate(const Arguments& arguments) {
     }
     grid = std::move(wider);
   }
-  for (RunSettings& settings : grid) {
+  return grid;
+}
+
+/// A run of the study.
+struct Point {
+  RunSettings settings;  ///< resolved
+  nlohmann::json fingerprint;
+  std::string title;  ///< of its composition: "candist delta=0.4"
+};
+
+/// The settings that differ within the study; the method comes first.
+std::string title_of(const RunSettings& settings, const Call& call) {
+  std::string title = method_names(settings).method;
+  const nlohmann::json json = to_json(settings);
+  for (const auto& [key, values] : call.lists) {
+    const nlohmann::json& value = json[key];
+    const bool named = key == "method" || key == "loss" || key == "refinery" || key == "seed";
+    if (named || values.size() < 2 || value.is_null()) continue;
+    title += " " + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return title;
+}
+
+/// The runs of the grid, each once: points that differ only in options which their composition does
+/// not have are one run. What there is to say of them goes to standard error, every line once.
+std::vector<Point> points_of(const Call& call, const Corpus& corpus) {
+  std::vector<std::string> given;
+  for (const auto& [key, values] : call.lists) given.push_back(key);
+  const nlohmann::json inputs = contents_of(call.base.files);
+  std::vector<Point> points;
+  std::set<std::string> runs;
+  std::vector<std::string> notes;
+  const auto note_once = [&](const std::string& note) {
+    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
+  };
+  for (RunSettings settings : grid_of(call)) {
     settings.threads = 1;
-    settings = resolved(settings);
-  }
-
-  SharedCorpus shared;
-  shared.corpus = load_corpus(files);
-  for (const RunSettings& settings : grid) check_run(settings, shared.corpus);
-  const fs::path out = output.out;
-  make_folder(out);
-  const fs::path results_path = out / "results.jsonl";
-  std::map<std::string, nlohmann::json> results = read_results(results_path);
-  {
-    // Written anew so that a cut-off last line is gone before more is appended.
-    AtomicFile file(results_path);
-    for (const auto& [key, metrics] : results) {
-      file.write(
-          nlohmann::json{{"settings", nlohmann::json::parse(key)}, {"metrics", metrics}}.dump() +
-          "\n");
+    std::vector<std::string> without_effect;
+    settings = resolved(std::move(settings), &without_effect);
+    check_run(settings, corpus);
+    for (const std::string& key : without_effect) {
+      note_once(option_of(key) + " has no effect on " + method_names(settings).method +
+                "; runs that differ in it alone are made and shown once");
     }
-    file.commit();
+    for (const std::string& note : notes_on(settings, corpus, given, {})) note_once(note);
+    nlohmann::json fingerprint = fingerprint_of(settings, inputs);
+    if (runs.insert(fingerprint.dump()).second)
+      points.push_back({settings, std::move(fingerprint), title_of(settings, call)});
   }
-  std::vector<StudyRun> runs;
-  for (const RunSettings& settings : grid) {
-    if (!results.contains(key_of(settings))) runs.push_back({settings, &shared});
-  }
-  if (!output.quiet) {
-    std::fprintf(stderr, "candist ablate: %zu runs, %zu of them done before\n", grid.size(),
-                 grid.size() - runs.size());
-  }
-  const int cores =
-      threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  std::ofstream append(results_path, std::ios::app);
-  try {
-    run_study(runs, cores, "ablate", output.quiet, stop_requested,
-              [&](std::size_t i, const nlohmann::json& metrics) {
-                const std::string key = key_of(runs[i].settings);
-                append << nlohmann::json{{"settings", nlohmann::json::parse(key)},
-                                         {"metrics", metrics}}
-                              .dump()
-                       << std::endl;
-                if (!append)
-                  throw RunError("cannot write " + results_path.string() + ": is the disk full?");
-                results[key] = metrics;
-              });
-  } catch (const Interrupted&) {
-    throw Interrupted("interrupted; what is done is kept, the same command runs the rest");
-  }
+  for (const std::string& note : notes) std::fprintf(stderr, "candist: %s\n", note.c_str());
+  return points;
+}
 
-  // One line a composition, in the order of the grid.
+/// The table, as text, Markdown and JSON: one line a composition, in the order of the grid.
+struct Report {
+  std::string text;
+  std::string markdown;
+  nlohmann::json summary = nlohmann::json::array();
+};
+
+Report report_on(const std::vector<Point>& points, const StudyResults& results) {
   std::vector<std::string> titles;
   std::map<std::string, std::vector<const nlohmann::json*>> by_title;
-  for (const RunSettings& settings : grid) {
-    const std::string title = title_of(settings, swept);
-    if (!by_title.contains(title)) titles.push_back(title);
-    by_title[title].push_back(&results.at(key_of(settings)));
+  for (const Point& point : points) {
+    const nlohmann::json* metrics = results.find(point.fingerprint);
+    if (metrics == nullptr) continue;  // failed
+    if (!by_title.contains(point.title)) titles.push_back(point.title);
+    by_title[point.title].push_back(metrics);
   }
   const auto values = [](const std::vector<const nlohmann::json*>& metrics, const char* key) {
     std::vector<double> list;
@@ -181,9 +172,9 @@ int ablate(const Arguments& arguments) {
     }
     return list;
   };
-  nlohmann::json summary = nlohmann::json::array();
+  Report report;
   TextTable table({"composition", "seeds", "training texts, %", "test texts, %"});
-  std::string markdown =
+  report.markdown =
       "| composition | seeds | training texts, % | test texts, % | 95 % interval of the test mean "
       "|\n|---|---|---|---|---|\n";
   for (const std::string& title : titles) {
@@ -196,24 +187,82 @@ int ablate(const Arguments& arguments) {
     if (s.n > 1)
       std::snprintf(interval, sizeof interval, "%.2f to %.2f", 100.0 * (s.mean - s.interval),
                     100.0 * (s.mean + s.interval));
-    markdown += "| " + title + " | " + seeds + " | " + mean_and_spread(train) + " | " +
-                mean_and_spread(test) + " | " + interval + " |\n";
+    report.markdown += "| " + title + " | " + seeds + " | " + mean_and_spread(train) + " | " +
+                       mean_and_spread(test) + " | " + interval + " |\n";
     nlohmann::json line{{"composition", title}, {"train_accuracy", train}, {"test_accuracy", test}};
     if (s.n > 0) line["test_mean"] = s.mean;
     if (s.n > 1) line["test_deviation"] = s.deviation, line["test_interval_95"] = s.interval;
-    summary.push_back(line);
+    report.summary.push_back(line);
   }
-  write_json(out / "summary.json", summary);
-  AtomicFile file(out / "summary.md");
-  file.write(markdown);
+  report.text = table.text();
+  return report;
+}
+
+}  // namespace
+
+int ablate(const Arguments& arguments) {
+  Call call;
+  if (!read_call(arguments, call)) return 0;
+  survive_closed_pipes();
+  const fs::path out = call.output.out;
+  const std::vector<fs::path> outputs{out / "results.jsonl", out / "summary.json",
+                                      out / "summary.md"};
+  refuse_overwriting("ablate", named_files(call.base.files), outputs);
+  for (const RunSettings& settings : grid_of(call)) resolved(settings);  // before files are read
+  SharedCorpus shared;
+  shared.corpus = load_corpus(call.base.files);
+  const std::vector<Point> points = points_of(call, shared.corpus);
+  make_folder(out);
+  StudyResults results(outputs[0]);
+  std::error_code ignored;
+  for (const fs::path& summary : {outputs[1], outputs[2]}) fs::remove(summary, ignored);
+  results.open();
+
+  std::vector<StudyRun> runs;
+  std::vector<const Point*> point_of;
+  for (const Point& point : points) {
+    if (results.find(point.fingerprint) != nullptr) continue;
+    runs.push_back({point.settings, &shared});
+    point_of.push_back(&point);
+  }
+  const std::size_t before = points.size() - runs.size();
+  if (!call.output.quiet) {
+    std::fprintf(stderr, "candist ablate: %zu runs, %zu of them done before\n", points.size(),
+                 before);
+  }
+  if (results.size() > before) {
+    std::fprintf(stderr,
+                 "candist: %zu results of %s are of other settings or other contents of the "
+                 "inputs; they stay there and do not count here\n",
+                 results.size() - before, outputs[0].c_str());
+  }
+  std::vector<FailedRun> failed;
+  try {
+    failed = run_study(runs, call.threads, "ablate", call.output.quiet,
+                       [&](std::size_t i, const nlohmann::json& metrics) {
+                         results.add(point_of[i]->fingerprint, metrics);
+                       });
+  } catch (const Interrupted&) {
+    throw Interrupted("interrupted; what is done is kept, the same command runs the rest");
+  }
+
+  const Report report = report_on(points, results);
+  write_json(outputs[1], report.summary);
+  AtomicFile file(outputs[2]);
+  file.write(report.markdown);
   file.commit();
-  if (output.json) {
-    std::printf("%s\n", summary.dump().c_str());
+  if (call.output.json) {
+    std::printf("%s\n", report.summary.dump().c_str());
   } else {
-    std::printf("%s\nmean ± standard deviation; files are in %s\n", table.text().c_str(),
-                output.out.c_str());
+    std::printf("%s\nmean ± standard deviation; files are in %s\n", report.text.c_str(),
+                call.output.out.c_str());
   }
-  return 0;
+  for (const FailedRun& run : failed) {
+    std::fprintf(stderr, "candist: %s, seed %llu failed: %s\n", point_of[run.index]->title.c_str(),
+                 static_cast<unsigned long long>(point_of[run.index]->settings.seed),
+                 shown(run.reason, 400).c_str());
+  }
+  return failed.empty() ? 0 : 1;
 }
 
 }  // namespace candist::program

@@ -1,69 +1,59 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where an interrupted training goes on: everything that the next batch depends on, bit for bit.
+// Where an interrupted training goes on: everything that the next batch depends on, bit for bit, in
+// one file. A line of magic; a line of JSON (of which run, where it stands, how long the parts are);
+// the parts: student, best student, program and optimizer; a hash of all that.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
-#include "candist/data/atomic_file.hpp"
-#include "candist/error.hpp"
 #include "candist/training/distiller.hpp"
 
 namespace candist::program {
 
-inline constexpr std::string_view checkpoint_magic = "candist checkpoint 1\n";
-
-/// Writes folder/state.bin (position, refinery, optimizer) and the student beside it.
-template <class Trainer, class Program>
-void save_checkpoint(const std::filesystem::path& folder, const Trainer& trainer,
-                     const Program& program, const TrainingPosition& where) {
-  std::filesystem::create_directories(folder);
-  save_student(folder / "student", trainer.student());
-  std::ostringstream state;
-  state << checkpoint_magic;
-  const std::int64_t shape[2] = {program.rows(), program.classes()};
-  state.write(reinterpret_cast<const char*>(shape), sizeof shape);
-  state.write(reinterpret_cast<const char*>(&where), sizeof where);
-  program.save(state);
-  trainer.optimizer().save(state);
-  AtomicFile file(folder / "state.bin");
-  file.write(std::move(state).str());
-  file.commit();
-}
-
-/// Reads what save_checkpoint wrote into a training of the same composition.
-template <class Trainer, class Program>
-TrainingPosition load_checkpoint(const std::filesystem::path& folder, Trainer& trainer,
-                                 Program& program) {
-  const std::filesystem::path path = folder / "state.bin";
-  std::ifstream state(path, std::ios::binary);
-  if (!state)
-    throw InputError(path.string(), 0, "no checkpoint",
-                     "the state of an interrupted run of this folder");
-  std::string magic(checkpoint_magic.size(), ' ');
-  state.read(magic.data(), static_cast<std::streamsize>(magic.size()));
-  std::int64_t shape[2] = {};
+/// The bytes of a checkpoint in its parts.
+struct Checkpoint {
+  nlohmann::json run;       ///< fingerprint: settings and inputs
+  nlohmann::json progress;  ///< of the run, outside of the training
   TrainingPosition where;
-  state.read(reinterpret_cast<char*>(shape), sizeof shape);
-  state.read(reinterpret_cast<char*>(&where), sizeof where);
-  if (!state || magic != checkpoint_magic || shape[0] != program.rows() ||
-      shape[1] != program.classes()) {
-    throw InputError(path.string(), 0, "another run's checkpoint, or a broken one",
-                     std::to_string(program.rows()) + " rows of " +
-                         std::to_string(program.classes()) + " classes");
-  }
-  trainer.student() = std::decay_t<decltype(trainer.student())>::load(folder / "student");
-  program.load(state);
-  trainer.optimizer().load(state);
-  if (!state) throw InputError(path.string(), 0, "a checkpoint that ends too early", "a whole one");
-  return where;
+  std::string student;
+  std::string best_student;  ///< empty where none is kept
+  std::string state;         ///< row program, then optimizer
+};
+
+/// The one file of a checkpoint folder.
+std::filesystem::path checkpoint_file(const std::filesystem::path& folder);
+/// Replaces the file in one go.
+void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+/// Throws InputError where there is none, where it is damaged, or not of the run `run`: in one line
+/// that says which setting or input is another.
+Checkpoint read_checkpoint(const std::filesystem::path& folder, const nlohmann::json& run);
+/// Throws InputError for a position that is not within `epochs` of `rows`.
+void check_position(const std::filesystem::path& folder, const TrainingPosition& where, int epochs,
+                    std::int64_t rows);
+/// Removes what a checkpoint may have left, and the folder where nothing else is in it.
+void remove_checkpoint(const std::filesystem::path& folder);
+
+/// A student saves itself as a file: one in `folder`, for a moment.
+std::string file_of_student(const std::filesystem::path& folder,
+                            const std::function<void(const std::filesystem::path&)>& save);
+void with_student_file(const std::filesystem::path& folder, std::string_view bytes,
+                       const std::function<void(const std::filesystem::path&)>& load);
+
+template <class S>
+std::string bytes_of(const S& student, const std::filesystem::path& folder) {
+  return file_of_student(folder, [&](const auto& place) { save_student(place, student); });
+}
+template <class S>
+void restore(S& student, std::string_view bytes, const std::filesystem::path& folder) {
+  with_student_file(folder, bytes, [&](const auto& place) { student = S::load(place); });
 }
 
 }  // namespace candist::program

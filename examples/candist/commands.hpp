@@ -4,7 +4,6 @@
 // The subcommands. Each returns the program's exit code and throws candist's errors.
 #pragma once
 
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,5 @@ int distill(const Arguments& arguments);
 int predict(const Arguments& arguments);
 int ablate(const Arguments& arguments);
 int list(const Arguments& arguments);
-
-/// Set by Ctrl-C and by SIGTERM: long work stops at the next safe point and saves its state.
-extern std::atomic<bool> stop_requested;
 
 }  // namespace candist::program

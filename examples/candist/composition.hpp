@@ -20,10 +20,9 @@
 #include "candist/augmenters/word_dropout.hpp"
 #include "candist/kernels/row_refine.hpp"
 #include "candist/methods.hpp"
-#include "candist/optimizers/adagrad.hpp"
-#include "candist/optimizers/adamw.hpp"
-#include "candist/optimizers/sgd.hpp"
+#include "candist/training/composition_problem.hpp"
 #include "candist/training/refinery_parts.hpp"
+#include "students.hpp"
 
 namespace candist::program {
 
@@ -66,6 +65,10 @@ inline void refresh_row(const AnyRefinery& any, RowStats row, std::span<Cell> ce
 inline bool has_memory(const AnyRefinery& any) {
   return std::visit([](const auto& r) { return candist::has_memory(r); }, any.refinery);
 }
+inline bool targets_are_distributions(const AnyRefinery& any) {
+  return std::visit([](const auto& r) { return candist::targets_are_distributions(r); },
+                    any.refinery);
+}
 inline PredictionSource predictions_of(const AnyRefinery& any, int epoch) {
   return std::visit([&](const auto& r) { return candist::predictions_of(r, epoch); }, any.refinery);
 }
@@ -82,10 +85,17 @@ inline void load_refinery(AnyRefinery& any, std::istream& in) {
   std::visit([&](auto& r) { candist::load_refinery(r, in); }, any.refinery);
 }
 
+/// Why the two do not go together, in one sentence; "" where they do.
+inline std::string_view problem_of(const AnyLoss& loss, const AnyRefinery& refinery) {
+  return std::visit(
+      []<class L, class R>(const L&, const R&) { return composition_problem<L, R>(); }, loss.loss,
+      refinery.refinery);
+}
+
 /// Any optimizer.
 struct AnyOptimizer {
   static constexpr const char* name = "any";
-  std::variant<Sgd, Adagrad, AdamW> optimizer;
+  typename VariantOf<Optimizers>::type optimizer;
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     std::visit([&](auto& o) { o.step(blocks, learning_rate); }, optimizer);
@@ -154,15 +164,6 @@ inline std::optional<AnyLoss> find_loss(std::string_view name) {
 }
 inline std::optional<AnyRefinery> find_refinery(std::string_view name) {
   return find_policy<AllRefineries, AnyRefinery>(name);
-}
-
-/// The names of a list, comma-separated, for messages.
-template <class List>
-std::string names_of() {
-  std::string names;
-  for_each_type(List{},
-                [&]<class T>() { names += (names.empty() ? "" : ", ") + std::string(T::name); });
-  return names;
 }
 
 }  // namespace candist::program

@@ -3,6 +3,7 @@
 // candist demo: the main job on dictionary entries with recorded annotations of a large language
 // model.
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +12,8 @@
 #include "candist/candidates/statistics.hpp"
 #include "candist/data/atomic_file.hpp"
 #include "candist/data/wordnet.hpp"
+#include "input_files.hpp"
+#include "interruption.hpp"
 #include "options.hpp"
 #include "run_folder.hpp"
 #include "study.hpp"
@@ -50,6 +53,8 @@ void write_texts(const fs::path& path, const Texts& texts, const LabelSpace& lab
   file.commit();
 }
 
+constexpr const char* teacher = "teacher's first label";
+
 /// One line of the demo's table.
 struct Entry {
   std::string annotations;
@@ -58,25 +63,46 @@ struct Entry {
   std::vector<double> test;
 };
 
-/// Says what the figures show, whatever they show: CanDist against the better of distillation and
-/// average on test texts, judged by the spread over seeds.
-std::string verdict(const std::vector<Entry>& entries, const std::string& annotations) {
-  std::map<std::string, Summary> test;
-  for (const Entry& entry : entries) {
-    if (entry.annotations == annotations) test[entry.method] = summarize(entry.test);
+/// "0.8 points better than average (95 % interval 0.3 to 1.3)": what paired differences show.
+std::string in_words(const std::vector<double>& differences, const std::string& rival) {
+  const Summary s = summarize(differences);
+  const double low = 100.0 * (s.mean - s.interval);
+  const double high = 100.0 * (s.mean + s.interval);
+  char text[200];
+  if (low <= 0.0 && high >= 0.0) {
+    std::snprintf(text, sizeof text,
+                  "not clearly better or worse than %s (%+.1f points, 95 %% interval %.1f to %.1f)",
+                  rival.c_str(), 100.0 * s.mean, low, high);
+  } else {
+    const bool better = s.mean > 0.0;
+    std::snprintf(text, sizeof text, "%.1f points %s than %s (95 %% interval %.1f to %.1f)",
+                  std::abs(100.0 * s.mean), better ? "better" : "worse", rival.c_str(),
+                  better ? low : -high, better ? high : -low);
   }
-  const Summary candist = test["candist"];
-  const std::string rival =
-      test["average"].mean > test["distillation"].mean ? "average" : "distillation";
-  const double gain = 100.0 * (candist.mean - test[rival].mean);
-  const double noise = 100.0 * std::max(candist.deviation, test[rival].deviation);
-  char text[256];
-  std::snprintf(
-      text, sizeof text,
-      "%s: CanDist labels unseen texts %.1f points %s than %s, %s the spread over seeds (%.1f)",
-      annotations.c_str(), std::abs(gain), gain >= 0 ? "better" : "worse", rival.c_str(),
-      std::abs(gain) > noise ? "more than" : "within", noise);
   return text;
+}
+
+std::vector<double> paired(const std::vector<double>& ours, const std::vector<double>& theirs) {
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < ours.size(); ++i)  // one figure stands for all seeds
+    differences.push_back(ours[i] - (theirs.size() == 1 ? theirs[0] : theirs[i]));
+  return differences;
+}
+
+/// Says what the figures show, whatever they show: CanDist on test texts against the better of
+/// distillation and average, and on the training texts against the teacher's first label.
+std::string verdict(const std::vector<Entry>& entries, const std::string& annotations) {
+  std::map<std::string, const Entry*> by_method;
+  for (const Entry& entry : entries) {
+    if (entry.annotations == annotations) by_method[entry.method] = &entry;
+  }
+  const auto mean = [&](const char* method) { return summarize(by_method[method]->test).mean; };
+  const char* rival = mean("average") > mean("distillation") ? "average" : "distillation";
+  const Entry& candist = *by_method["candist"];
+  return annotations + ": CanDist's labels of unseen texts are " +
+         in_words(paired(candist.test, by_method[rival]->test), rival) +
+         "; its labels of the training texts are " +
+         in_words(paired(candist.train, by_method[teacher]->train), "the " + std::string(teacher));
 }
 
 }  // namespace
@@ -85,34 +111,47 @@ int demo(const Arguments& arguments) {
   OutputOptions output;
   int threads = 0;
   int seeds = 3;
+  std::uint64_t first_seed = 1;
   std::string nouns = "/usr/share/wordnet/data.noun";
   RunSettings common;
   po::options_description options("options");
   add_output_options(options, output, "candist-demo");
-  options.add_options()("seeds", po::value(&seeds)->default_value(seeds),
-                        "runs of each line of the table")("epochs", optional_value(common.epochs),
-                                                          "of each run; default: the student's")(
-      "threads", po::value(&threads)->default_value(0),
-      "0 = all cores; results do not depend on it")(
-      "wordnet", po::value(&nouns)->default_value(nouns),
-      "WordNet's data.noun (Debian package wordnet-base)");
+  add_number_option(options, "seeds", seeds, "runs of each line of the table");
+  add_number_option(options, "seed", first_seed, "the first of the seeds");
+  add_number_option(options, "epochs", common.epochs, help_of("epochs", "of each run; default:"));
+  add_number_option(options, "threads", threads, "0 = all cores; results do not depend on it");
+  add_text_option(options, "wordnet", nouns, "WordNet's data.noun (Debian package wordnet-base)",
+                  "FILE");
   if (!parse("demo",
              "teacher, distillation, average, PRODEN, CanDist and the gold ceiling, compared",
              options, arguments))
     return 0;
-  if (seeds < 1)
-    throw InputError("--seeds: found " + std::to_string(seeds) + ", expected at least 1");
+  if (seeds < 1 || seeds > 1000) {
+    throw InputError("--seeds: found " + std::to_string(seeds) +
+                     ", expected a whole number from 1 to 1000");
+  }
+  threads = thread_count(threads);
+  common = resolved(common);
+  survive_closed_pipes();
 
   const fs::path folder = data_folder() / "wordnet";
-  const WordNetCorpus wordnet = read_wordnet_corpus(folder, nouns);
   const fs::path out = output.out;
+  const std::vector<const char*> copied{"labels.json", "train.ca_add.jsonl", "train.ca_all.jsonl",
+                                        "train.augmented.jsonl"};
+  std::vector<NamedFile> inputs{{"--wordnet", nouns}};
+  std::vector<fs::path> outputs;
+  for (const char* file : copied) inputs.push_back({"CANDIST_DATA", folder / file});
+  for (const char* file : {"train.jsonl", "test.jsonl", "results.json", "table.txt"})
+    outputs.push_back(out / file);
+  for (const char* file : copied) outputs.push_back(out / file);
+  refuse_overwriting("demo", inputs, outputs);
+  const WordNetCorpus wordnet = read_wordnet_corpus(folder, nouns);
   make_folder(out);
+  std::error_code ignored;
+  for (const fs::path& output_file : outputs) fs::remove(output_file, ignored);
   write_texts(out / "train.jsonl", wordnet.train, wordnet.labels);
   write_texts(out / "test.jsonl", wordnet.test, wordnet.labels);
-  for (const char* file :
-       {"labels.json", "train.ca_add.jsonl", "train.ca_all.jsonl", "train.augmented.jsonl"}) {
-    fs::copy_file(folder / file, out / file, fs::copy_options::overwrite_existing);
-  }
+  for (const char* file : copied) fs::copy_file(folder / file, out / file);
 
   const char* const prompts[] = {"ca_add", "ca_all"};
   SharedCorpus shared[2];
@@ -121,10 +160,11 @@ int demo(const Arguments& arguments) {
   std::vector<std::size_t> entry_of;
   const auto plan = [&](SharedCorpus& data, const std::string& annotations, const char* method) {
     entries.push_back({annotations, method, {}, {}});
-    for (int seed = 1; seed <= seeds; ++seed) {
-      RunSettings settings = common;
+    for (int seed = 0; seed < seeds; ++seed) {
+      RunSettings settings;
+      settings.epochs = common.epochs;
       settings.method = method;
-      settings.seed = static_cast<std::uint64_t>(seed);
+      settings.seed = first_seed + static_cast<std::uint64_t>(seed);
       runs.push_back({resolved(settings), &data});
       entry_of.push_back(entries.size() - 1);
     }
@@ -137,21 +177,24 @@ int demo(const Arguments& arguments) {
     corpus.annotations = read_annotations(out / ("train." + std::string(prompts[p]) + ".jsonl"),
                                           corpus.train, corpus.labels);
     const CandidateStatistics s = candidate_statistics(*corpus.annotations, corpus.train.labels);
-    entries.push_back({prompts[p], "teacher's first label", {*s.single_accuracy}, {}});
+    entries.push_back({prompts[p], teacher, {*s.single_accuracy}, {}});
     for (const char* method : {"distillation", "average", "proden", "candist"})
       plan(shared[p], prompts[p], method);
   }
   plan(shared[1], "gold", "supervised");
 
-  std::fprintf(
-      stderr,
-      "candist demo: %lld dictionary entries, 25 noun categories, %lld test entries; %zu runs\n",
-      static_cast<long long>(wordnet.train.rows()), static_cast<long long>(wordnet.test.rows()),
-      runs.size());
-  const int cores = std::max(1, threads > 0 ? threads : runs.front().settings.threads);
+  if (!output.quiet) {
+    std::fprintf(
+        stderr,
+        "candist demo: %lld dictionary entries, 25 noun categories, %lld test entries; %zu runs\n",
+        static_cast<long long>(wordnet.train.rows()), static_cast<long long>(wordnet.test.rows()),
+        runs.size());
+  }
   std::vector<nlohmann::json> metrics(runs.size());
-  run_study(runs, cores, "demo", output.quiet, stop_requested,
-            [&](std::size_t i, const nlohmann::json& m) { metrics[i] = m; });
+  const std::vector<FailedRun> failed =
+      run_study(runs, threads, "demo", output.quiet,
+                [&](std::size_t i, const nlohmann::json& m) { metrics[i] = m; });
+  if (!failed.empty()) throw RunError("demo: a run failed: " + failed.front().reason);
   nlohmann::json lines = nlohmann::json::array();
   for (std::size_t i = 0; i < runs.size(); ++i) {  // in the order planned, whoever finished first
     Entry& entry = entries[entry_of[i]];
@@ -168,9 +211,11 @@ int demo(const Arguments& arguments) {
                      {"train_accuracy", entry.train},
                      {"test_accuracy", entry.test}});
   }
-  const std::string verdicts = verdict(entries, "ca_add") + "; " + verdict(entries, "ca_all") + ".";
+  const std::string verdicts =
+      seeds < 2 ? "No verdict: one seed shows no spread; give --seeds 2 or more."
+                : verdict(entries, "ca_add") + ".\n" + verdict(entries, "ca_all") + ".";
   const nlohmann::json result{
-      {"lines", lines}, {"verdict", verdicts}, {"seeds", seeds}, {"out", output.out}};
+      {"lines", lines}, {"verdict", verdicts}, {"seeds", seeds}, {"out", shown(output.out, 4096)}};
   write_json(out / "results.json", result);
   AtomicFile report(out / "table.txt");
   report.write(table.text() + "\n" + verdicts + "\n");
@@ -180,11 +225,11 @@ int demo(const Arguments& arguments) {
     return 0;
   }
   std::printf(
-      "\nShare of right labels: mean ± standard deviation of %d seeds, linear "
-      "student\n\n%s\n%s\n\n",
-      seeds, table.text().c_str(), verdicts.c_str());
+      "\nShare of right labels: mean ± standard deviation of %d seeds, %s student\n\n%s\n%s\n",
+      seeds, common.student.c_str(), table.text().c_str(), verdicts.c_str());
+  if (output.quiet) return 0;
   std::printf(
-      "Texts, annotations and results are in %s; go on with:\n"
+      "\nTexts, annotations and results are in %s; go on with:\n"
       "  candist distill --data %s/train.jsonl --candidates %s/train.ca_all.jsonl --labels "
       "%s/labels.json \\\n"
       "    --test %s/test.jsonl --augmented %s/train.augmented.jsonl --out my-run\n",

@@ -28,8 +28,10 @@ const char* source_name(LabelSource source) {
 
 int list(const Arguments& arguments) {
   bool json = false;
+  bool quiet = false;
   po::options_description options("options");
-  options.add_options()("json", po::bool_switch(&json), "machine-readable");
+  options.add_options()("json", po::bool_switch(&json), "machine-readable")(
+      "quiet", po::bool_switch(&quiet), "no effect: there is no progress to show");
   if (!parse("list", "what can be named", options, arguments)) return 0;
 
   nlohmann::ordered_json all;
@@ -47,10 +49,13 @@ int list(const Arguments& arguments) {
   for_each_type(AllRefineries{}, [&]<class R>() {
     all["refineries"].push_back({{"name", R::name}, {"reference", R::reference}});
   });
-  all["candidate_sets"] = {"mask", "sparse", "dense"};
-  all["students"] = {"linear", "mlp"};
-  all["annotators"] = {"recorded", "simulated"};
-  all["optimizers"] = {"sgd", "adagrad", "adamw"};
+  const auto add_names = [&]<class List>(const char* kind, List types) {
+    for_each_type(types, [&]<class T>() { all[kind].push_back(T::name); });
+  };
+  add_names("candidate_sets", CandidateSets{});
+  add_names("students", Students{});
+  add_names("annotators", Annotators{});
+  add_names("optimizers", Optimizers{});
   if (json) {
     std::printf("%s\n", all.dump(2).c_str());
     return 0;

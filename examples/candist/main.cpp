@@ -3,9 +3,12 @@
 //
 // candist: from texts and candidate labels to unique labels, on the command line.
 
-#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -13,10 +16,6 @@
 #include "candist/error.hpp"
 #include "commands.hpp"
 #include "git_commit.hpp"
-
-namespace candist::program {
-std::atomic<bool> stop_requested{false};
-}
 
 namespace {
 
@@ -33,15 +32,30 @@ usage: candist <subcommand> [options]        candist <subcommand> --help
   ablate    many compositions x seeds, one table with mean and spread
   list      what can be named: methods, losses, refineries, candidate sets, students, annotators
 
+options that most subcommands share
+
+  --data FILE        texts: .jsonl, .tsv, .csv, or one a line
+  --test FILE        texts to test on, with labels
+  --labels FILE      label names: one a line, or JSON
+  --candidates FILE  annotations, joined to the texts by id
+  --augmented FILE   second views, joined to the texts by id
+  --out PATH         where the result goes
+  --seed N           of everything random
+  --threads N        results do not depend on it
+  --quiet            no progress
+  --json             machine-readable result on standard output
+
   --version   version, commit, compiler, CUDA, BLAS
   --help      this text
+
+exit codes: 0 done, 1 failed while running, 2 the call or an input is wrong, 130 interrupted
 )";
 
 void print_version() {
-  std::printf("candist %s\ncommit    %s\ncompiler  " __VERSION__ "\nCUDA      %s\nBLAS      %s\n",
-              CANDIST_VERSION, CANDIST_GIT_COMMIT,
+  std::printf("candist %s\ncommit    %s\ncompiler  %s\nCUDA      %s\nBLAS      %s\n",
+              CANDIST_VERSION, CANDIST_GIT_COMMIT, CANDIST_COMPILER,
 #if CANDIST_CUDA_ENABLED
-              "yes",
+              "toolkit found; this program has no CUDA parts yet",
 #else
               "no",
 #endif
@@ -52,8 +66,6 @@ void print_version() {
 #endif
   );
 }
-
-void on_signal(int) { candist::program::stop_requested.store(true); }
 
 int run(int argc, char** argv) {
   using namespace candist::program;
@@ -73,38 +85,46 @@ int run(int argc, char** argv) {
   for (const auto& [name, function] : commands) {
     if (command == name) return function(arguments);
   }
-  std::fprintf(stderr, "candist: there is no subcommand %s; see candist --help\n", argv[1]);
-  return 2;
+  throw candist::InputError("there is no subcommand " + candist::shown(command) +
+                            "; see candist --help");
+}
+
+/// Of a closed standard stream, the next file that is opened would take the number: results would
+/// be printed into it. Writing to what stands in for standard output fails, as it should.
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY) != stream) return;
+  }
+}
+
+/// One line, whatever a file name or a library put into the message.
+int fail(const char* message, int code) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "candist: %s\n", candist::shown(message, 2000).c_str());
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  hold_standard_streams();
   try {
     const int code = run(argc, argv);
     // A result that could not be written (a full disk behind a redirection) is a failure, not a
     // success.
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      std::fputs("candist: cannot write to standard output\n", stderr);
-      return 1;
-    }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return fail("cannot write to standard output", 1);
     return code;
   } catch (const candist::InputError& error) {
-    std::fprintf(stderr, "candist: %s\n", error.what());
-    return 2;
+    return fail(error.what(), 2);
   } catch (const candist::ShapeError& error) {
-    std::fprintf(stderr, "candist: %s\n", error.what());
-    return 2;
+    return fail(error.what(), 2);
   } catch (const candist::Interrupted& error) {
-    std::fprintf(stderr, "candist: %s\n", error.what());
-    return 130;
+    return fail(error.what(), 130);
   } catch (const std::bad_alloc&) {
-    std::fputs("candist: out of memory\n", stderr);
-    return 1;
+    return fail("out of memory", 1);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "candist: %s\n", error.what());
-    return 1;
+    return fail(error.what(), 1);
   }
 }

@@ -4,78 +4,36 @@
 // One training run of the program: from a corpus and settings to labels.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "candist/data/annotation_file.hpp"
-#include "candist/data/dataset.hpp"
-#include "candist/data/label_space.hpp"
 #include "candist/metrics/accuracy.hpp"
-#include "candist/text/encoded_texts.hpp"
 #include "candist/training/distiller.hpp"
-#include "settings.hpp"
+#include "corpus.hpp"
+#include "resolve.hpp"
 
 namespace candist::program {
 
-/// All inputs of a run.
-struct Corpus {
-  LabelSpace labels;
-  Texts train;
-  std::optional<Texts> test;
-  std::optional<Annotations> annotations;
-  AnnotationFileReport annotation_report;
+/// Where and how often the state of a training is saved, and whether it starts from there.
+struct CheckpointPlan {
+  std::filesystem::path folder;
+  nlohmann::json run;     ///< what makes two runs the same: fingerprint_of()
+  double seconds = 30.0;  ///< at the end of an epoch, when so many have passed; 0: every epoch
+  enum class Start { anew, from_checkpoint } start = Start::anew;
 };
+/// The settings that decide the result, and name, size and content of every input (contents_of()).
+nlohmann::json fingerprint_of(const RunSettings& settings, const nlohmann::json& inputs);
 
-/// Reads the files; throws InputError where they do not fit together.
-Corpus load_corpus(const DataFiles& files);
-
-/// The texts of one corpus as ids, made once for all runs that encode alike. Thread-safe.
-class EncodingCache {
- public:
-  struct Encoded {
-    EncodedTexts train;
-    EncodedTexts test;
-    EncodedTexts augmented;  ///< no rows where there are no second views
-  };
-  template <class S>
-  std::shared_ptr<const Encoded> get(const std::string& key, const S& student, const Corpus& corpus,
-                                     int threads) {
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<const Encoded>& entry = entries_[key];
-    if (!entry) {
-      Encoded encoded;
-      encoded.train = encode_texts(student, corpus.train.texts, corpus.train.rows(), threads);
-      if (corpus.test)
-        encoded.test = encode_texts(student, corpus.test->texts, corpus.test->rows(), threads);
-      if (!corpus.train.augmented.empty()) {
-        encoded.augmented =
-            encode_texts(student, corpus.train.augmented, corpus.train.rows(), threads);
-      }
-      entry = std::make_shared<const Encoded>(std::move(encoded));
-    }
-    return entry;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Encoded>> entries_;
-};
-
-/// What happens around a run.
-struct RunHooks {
-  std::function<void(std::int64_t rows)> on_rows = [](std::int64_t) {};
-  std::function<void(const EpochReport&)> on_epoch = [](const EpochReport&) {};
-  const std::atomic<bool>* stop = nullptr;
-  std::filesystem::path checkpoint;  ///< folder; empty: none is written
-  bool resume = false;               ///< go on from the checkpoint
-  std::filesystem::path model;       ///< folder of the trained student; empty: not saved
+/// The best epoch by --valid so far.
+struct BestEpoch {
+  int epoch = 0;  ///< from 1; 0 = none yet
+  double valid_accuracy = 0.0;
+  std::optional<double> test_accuracy;
+  std::optional<double> train_accuracy;
 };
 
 struct RunResult {
@@ -84,23 +42,33 @@ struct RunResult {
   double seconds = 0.0;  ///< of training
   std::int64_t samples = 0;
   std::int64_t tokens = 0;
+  std::optional<double> valid_accuracy;  ///< of the last epoch
+  BestEpoch best;
 };
 
-/// Settings with every default of the student filled in; throws InputError for names that do not
-/// exist and for numbers out of range.
-RunSettings resolved(RunSettings settings);
+/// What happens around a run.
+struct RunHooks {
+  /// Training begins after `epochs` whole epochs and `rows` of the next, done before.
+  std::function<void(int epochs, std::int64_t rows)> on_start = [](int, std::int64_t) {};
+  std::function<void(std::int64_t rows)> on_rows = [](std::int64_t) {};
+  std::function<void(const EpochReport&, std::optional<double> valid_accuracy)> on_epoch =
+      [](const EpochReport&, std::optional<double>) {};
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
+  std::optional<CheckpointPlan> checkpoint;
+  std::filesystem::path model;  ///< folder of the trained student; empty: not saved
+};
 
 /// Throws InputError where the corpus lacks what the method of the settings learns from. For before a
 /// run leaves its first trace.
 void check_run(const RunSettings& settings, const Corpus& corpus);
 
-/// What the settings' method is called, and its loss and refinery.
-struct MethodNames {
-  std::string method, loss, refinery;
-};
-MethodNames method_names(const RunSettings& settings);
+/// What a person should know of a run before it starts, a line each. `given` are the options that
+/// were asked for, `without_effect` those of them that the composition does not have.
+std::vector<std::string> notes_on(const RunSettings& settings, const Corpus& corpus,
+                                  const std::vector<std::string>& given,
+                                  const std::vector<std::string>& without_effect);
 
-/// Trains and labels. `settings` must be resolved.
+/// Trains and labels. `settings` must be resolved. Stops where StopOnSignal says so.
 RunResult run(const RunSettings& settings, const Corpus& corpus, EncodingCache& cache,
               const RunHooks& hooks = {});
 

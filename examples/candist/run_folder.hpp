@@ -5,8 +5,11 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "run.hpp"
 
@@ -14,15 +17,37 @@ namespace candist::program {
 
 /// Writes `json` under its final name in one go.
 void write_json(const std::filesystem::path& path, const nlohmann::json& json);
-/// Reads a JSON file; InputError names the file and the line of the first error.
-nlohmann::json read_json(const std::filesystem::path& path);
+/// Reads a JSON object; InputError names the file and the line of the first error.
+nlohmann::json read_json_object(const std::filesystem::path& path);
 /// Makes the folder, or throws InputError that says why not.
 void make_folder(const std::filesystem::path& folder);
 
-/// {"id", "label", "confidence", "candidates"?, "gold"?} for every text.
+/// Every file that `distill --out folder` writes.
+std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder);
+/// Removes what an earlier run left in the folder, so that nothing stale lies beside the new; touches
+/// nothing that a run does not write.
+void remove_old_run(const std::filesystem::path& folder);
+
+/// log.jsonl: one line an epoch.
+class RunLog {
+ public:
+  /// Keeps the lines of the first `epochs` epochs of an interrupted run; returns how many there were.
+  int open(const std::filesystem::path& path, int epochs);
+  void add(const EpochReport& report, std::optional<double> valid_accuracy);
+
+ private:
+  std::string name_;
+  std::ofstream file_;
+};
+
+/// {"id", "label", "confidence"} of one text, in this order.
+nlohmann::ordered_json label_line(const Texts& texts, std::int64_t row, const LabelSpace& labels,
+                                  const Predictions& predictions);
+/// label_line, "candidates" where `candidates` says so ([] where there are none) and "gold" where it
+/// is known, for every text.
+enum class Candidates { left_out, written };
 void write_labels(const std::filesystem::path& path, const Texts& texts, const LabelSpace& labels,
-                  const Predictions& predictions, const Annotations* annotations);
-/// One line of log.jsonl.
-nlohmann::json log_line(const EpochReport& report);
+                  const Predictions& predictions, Candidates candidates = Candidates::left_out,
+                  const Annotations* annotations = nullptr);
 
 }  // namespace candist::program

@@ -5,8 +5,9 @@
 #include <cstdio>
 
 #include "candist/candidates/statistics.hpp"
+#include "input_files.hpp"
 #include "options.hpp"
-#include "run.hpp"
+#include "run_folder.hpp"
 #include "text_table.hpp"
 
 namespace candist::program {
@@ -15,21 +16,23 @@ int score(const Arguments& arguments) {
   DataFiles files;
   OutputOptions output;
   po::options_description options("options");
-  add_data_options(options, files);
-  options.add_options()("json", po::bool_switch(&output.json),
-                        "machine-readable result on standard output")(
-      "quiet", po::bool_switch(&output.quiet), "no effect: there is no progress to show");
+  Unused unused;
+  add_data_options(options, files, {"valid"});
+  add_unused_options(options, unused);
+  add_output_options(options, output);
   if (!parse("score", "coverage, set sizes and accuracy of annotations", options, arguments))
     return 0;
   if (files.candidates.empty())
     throw InputError("score: give the annotations with --candidates FILE");
+  thread_count(unused.threads);
+  if (!output.out.empty()) refuse_overwriting("score", named_files(files), {output.out});
 
   const Corpus corpus = load_corpus(files);
   const CandidateStatistics s = candidate_statistics(*corpus.annotations, corpus.train.labels);
   const auto figure = [](const std::optional<double>& v) {
     return v ? nlohmann::json(*v) : nlohmann::json(nullptr);
   };
-  if (output.json) {
+  if (output.json || !output.out.empty()) {
     nlohmann::json result{{"texts", s.rows},
                           {"texts_with_gold", s.gold_rows},
                           {"coverage", figure(s.coverage)},
@@ -47,8 +50,11 @@ int score(const Arguments& arguments) {
                          {"coverage", figure(k.coverage)},
                          {"precision", figure(k.precision)}});
     }
-    std::printf("%s\n", result.dump().c_str());
-    return 0;
+    if (!output.out.empty()) write_json(output.out, result);
+    if (output.json) {
+      std::fprintf(words_beside(output.out), "%s\n", result.dump().c_str());
+      return 0;
+    }
   }
   TextTable table({"", "value"});
   char text[32];
@@ -64,14 +70,14 @@ int score(const Arguments& arguments) {
   table.add({"beta coverage, %", percent(std::optional<double>(s.beta_coverage))});
   table.add({"F1, %", percent(s.f1)});
   table.add({"accuracy of the first label, %", percent(s.single_accuracy)});
-  std::fputs((table.text() + "\n").c_str(), stdout);
+  std::fputs((table.text() + "\n").c_str(), words_beside(output.out));
   TextTable classes({"class", "texts", "coverage %", "precision %"});
   for (int c = 0; c < corpus.labels.size(); ++c) {
     const auto& k = s.per_class[static_cast<std::size_t>(c)];
     classes.add({std::string(corpus.labels.name(c)), std::to_string(k.support), percent(k.coverage),
                  percent(k.precision)});
   }
-  std::fputs(classes.text().c_str(), stdout);
+  std::fputs(classes.text().c_str(), words_beside(output.out));
   return 0;
 }
 

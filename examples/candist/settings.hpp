@@ -17,15 +17,17 @@ namespace candist::program {
 struct DataFiles {
   std::string data;
   std::string test;
+  std::string valid;
   std::string labels;
   std::string candidates;
   std::string augmented;
 };
 
-/// One training run. Unset numbers take the student's or the method's default; so do empty names.
+/// One training run. Unset numbers take the student's or the method's default; so do empty names:
+/// resolved() (resolve.hpp) fills them in.
 struct RunSettings {
   DataFiles files;
-  std::string method = "candist";
+  std::string method;
   std::string loss;
   std::string refinery;
   std::string candidate_set = "sparse";
@@ -56,6 +58,7 @@ struct RunSettings {
   std::string divergence;
   std::string outside_rows;
   std::optional<float> word_dropout;
+  std::string keep = "last";
   std::uint64_t seed = 1;
   int threads = 0;
 };
@@ -65,33 +68,36 @@ template <class Files, class Visitor>
 void for_each_file(Files& f, Visitor&& visit) {
   visit("data", f.data, "texts: .jsonl, .tsv, .csv, or one a line");
   visit("test", f.test, "texts to test on, with labels");
+  visit("valid", f.valid, "texts with labels, judged after every epoch");
   visit("labels", f.labels, "label names: one a line, or JSON; default: those of the texts");
   visit("candidates", f.candidates, "annotations, joined to the texts by id");
   visit("augmented", f.augmented, "second views, joined to the texts by id");
 }
 
 /// Calls visit(key, member, help) for everything else: the one list behind the options of `distill`,
-/// the lists of `ablate` and config.json. An option is its key with dashes.
+/// the lists of `ablate` and config.json. An option is its key with dashes. A help that ends in
+/// a colon is completed with what resolved() takes for candist.
 template <class Settings, class Visitor>
 void for_each_option(Settings& s, Visitor&& visit) {
-  visit("method", s.method, "a published method, see candist list");
+  visit("method", s.method, "a published method, see candist list; default: candist");
   visit("loss", s.loss, "with --refinery, instead of --method");
   visit("refinery", s.refinery, "with --loss, instead of --method");
-  visit("candidate_set", s.candidate_set, "mask, sparse or dense");
-  visit("student", s.student, "linear or mlp");
-  visit("optimizer", s.optimizer, "sgd, adagrad or adamw; default: adagrad");
-  visit("epochs", s.epochs, "default: the student's");
-  visit("batch", s.batch, "texts a step; default 32");
-  visit("lr", s.learning_rate, "learning rate, falling linearly to 0; default: the student's");
-  visit("weight_decay", s.weight_decay, "decoupled; default: the student's");
-  visit("buckets_log2", s.buckets_log2, "hash buckets of the n-grams, as a power of 2; default 18");
-  visit("word_ngrams", s.word_ngrams, "words, word pairs, ... up to this length; default 2");
-  visit("char_min", s.char_min, "shortest character n-gram, 0 = none; default 4");
-  visit("char_max", s.char_max, "longest character n-gram; default 4");
-  visit("warmup_epochs", s.warmup_epochs, "epochs before the refinery selects; default: its own");
-  visit("delta", s.delta, "share of small-loss texts that is sharpened; default 0.5");
-  visit("gamma", s.gamma, "sharpening temperature; default 0.85");
-  visit("tau", s.tau, "confidence of the rescue; default 0.99; 1 = off");
+  visit("candidate_set", s.candidate_set, "form of the sets in memory, see candist list");
+  visit("student", s.student, "see candist list");
+  visit("optimizer", s.optimizer, "see candist list; default:");
+  visit("epochs", s.epochs, "visits of every text; default:");
+  visit("batch", s.batch, "texts a step; default:");
+  visit("lr", s.learning_rate, "learning rate, falling linearly to 0; default:");
+  visit("weight_decay", s.weight_decay, "decoupled; default:");
+  visit("buckets_log2", s.buckets_log2, "hash buckets of the n-grams, as a power of 2; default:");
+  visit("word_ngrams", s.word_ngrams, "words, word pairs, ... up to this length; default:");
+  visit("char_min", s.char_min, "shortest character n-gram, 0 = none; default:");
+  visit("char_max", s.char_max, "longest character n-gram; default:");
+  visit("warmup_epochs", s.warmup_epochs,
+        "epochs before the refinery selects; default of candist:");
+  visit("delta", s.delta, "share of small-loss texts that is sharpened; default:");
+  visit("gamma", s.gamma, "sharpening temperature; default:");
+  visit("tau", s.tau, "confidence of the rescue, 1 = off; default:");
   visit("refresh", s.refresh,
         "prediction behind Eq. 1: same_forward, before_loss or after_step; default: the method's");
   visit("predictions", s.predictions,
@@ -101,20 +107,26 @@ void for_each_option(Settings& s, Visitor&& visit) {
   visit("rounding", s.rounding, "of delta n_c: up_at_least_one (default) or down");
   visit("denominator", s.denominator,
         "of a batch's loss: rows_with_target (default) or batch_rows");
-  visit("consistency", s.consistency, "weight of the consistency terms; default: the method's");
-  visit("mixup", s.mixup, "weight of mixup; default: the method's");
-  visit("ramp_epochs", s.ramp_epochs, "epochs over which both weights grow from 0; default 10");
-  visit("mixup_beta", s.mixup_beta, "omega ~ Beta(b, b); default 4");
+  visit("consistency", s.consistency,
+        "weight of the consistency terms; 0 but for candist and its ablations:");
+  visit("mixup", s.mixup, "weight of mixup; 0 but for candist and its ablations:");
+  visit("ramp_epochs", s.ramp_epochs, "epochs over which both weights grow from 0; default:");
+  visit("mixup_beta", s.mixup_beta, "omega ~ Beta(b, b); default:");
   visit("mixing", s.mixing, "omega: at_least_half (default) or as_drawn");
   visit("divergence", s.divergence,
-        "of two views outside the set: toward_first_view or symmetric; default: the method's");
+        "of two views outside the set: toward_first_view (default) or symmetric");
   visit("outside_rows", s.outside_rows, "that it applies to: all (default) or without_target");
   visit("word_dropout", s.word_dropout, "second views by dropping n-grams with this probability");
+  visit("keep", s.keep, "which student of the run: last, or best on --valid");
   visit("seed", s.seed, "of everything random");
 }
 
+/// "candidate_set" -> "--candidate-set".
+std::string option_of(std::string key);
+
 nlohmann::json to_json(const RunSettings& settings);
-/// Throws InputError naming `source` for a key that is unknown or of the wrong type.
+/// Throws InputError naming `source` for a key that is unknown and for a value that is not exactly
+/// of the option's type.
 RunSettings settings_from_json(const nlohmann::json& json, const std::string& source);
 
 }  // namespace candist::program

@@ -3,6 +3,7 @@
 #include "study.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstdio>
@@ -11,12 +12,14 @@
 #include <thread>
 
 #include "candist/training/progress_bar.hpp"
+#include "interruption.hpp"
 
 namespace candist::program {
 
-void run_study(const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
-               const std::atomic<bool>& stop,
-               const std::function<void(std::size_t, const nlohmann::json&)>& done) {
+std::vector<FailedRun> run_study(
+    const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
+    const std::function<void(std::size_t, const nlohmann::json&)>& done) {
+  const StopOnSignal while_running;
   std::int64_t total = 0;
   for (const StudyRun& run : runs) total += run.data->corpus.train.rows() * *run.settings.epochs;
   ProgressBar bar(title, total, "texts",
@@ -25,30 +28,43 @@ void run_study(const std::vector<StudyRun>& runs, int threads, const std::string
   std::atomic<std::size_t> finished{0};
   std::atomic<bool> halt{false};
   std::mutex reporting;
-  std::exception_ptr failure;
+  std::exception_ptr fatal;
+  std::vector<FailedRun> failed;
 
+  const auto attempt = [&](std::size_t i) {
+    const StudyRun& job = runs[i];
+    RunHooks hooks;
+    hooks.on_rows = [&](std::int64_t rows) {
+      bar.add(rows, "run " + std::to_string(finished.load()) + "/" + std::to_string(runs.size()) +
+                        " done");
+    };
+    RunSettings settings = job.settings;
+    settings.threads = 1;
+    nlohmann::json metrics;
+    try {
+      metrics = metrics_of(settings, job.data->corpus,
+                           run(settings, job.data->corpus, job.data->cache, hooks));
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(reporting);
+      failed.push_back({i, error.what()});
+      return;
+    }
+    ++finished;
+    const std::lock_guard lock(reporting);
+    done(i, metrics);
+  };
   const auto work = [&] {
     while (!halt) {
       const std::size_t i = next++;
       if (i >= runs.size()) return;
       try {
-        const StudyRun& job = runs[i];
-        RunHooks hooks;
-        hooks.stop = &stop;
-        hooks.on_rows = [&](std::int64_t rows) {
-          bar.add(rows, "run " + std::to_string(finished.load()) + "/" +
-                            std::to_string(runs.size()) + " done");
-        };
-        RunSettings settings = job.settings;
-        settings.threads = 1;
-        const RunResult result = run(settings, job.data->corpus, job.data->cache, hooks);
-        const nlohmann::json metrics = metrics_of(settings, job.data->corpus, result);
-        ++finished;
-        const std::lock_guard lock(reporting);
-        done(i, metrics);
+        if (StopOnSignal::requested()) throw Interrupted("interrupted");
+        attempt(i);
       } catch (...) {
         const std::lock_guard lock(reporting);
-        if (!failure) failure = std::current_exception();
+        if (!fatal) fatal = std::current_exception();
         halt = true;
       }
     }
@@ -60,7 +76,10 @@ void run_study(const std::vector<StudyRun>& runs, int threads, const std::string
     work();
   }
   bar.finish();
-  if (failure) std::rethrow_exception(failure);
+  if (fatal) std::rethrow_exception(fatal);
+  std::sort(failed.begin(), failed.end(),
+            [](const FailedRun& a, const FailedRun& b) { return a.index < b.index; });
+  return failed;
 }
 
 Summary summarize(const std::vector<double>& values) {

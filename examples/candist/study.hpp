@@ -4,7 +4,6 @@
 // Many runs over shared corpora: each run on one thread, as many at a time as there are threads.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,11 +23,18 @@ struct StudyRun {
   SharedCorpus* data = nullptr;
 };
 
+/// A run that came to nothing, and why.
+struct FailedRun {
+  std::size_t index = 0;
+  std::string reason;
+};
+
 /// Runs all; done(i, metrics) is called once a run, never by two threads at a time. Results do not
-/// depend on `threads`. The first error ends the study; Interrupted is thrown when `stop` is set.
-void run_study(const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
-               const std::atomic<bool>& stop,
-               const std::function<void(std::size_t, const nlohmann::json&)>& done);
+/// depend on `threads`. A run that fails does not keep the others from running; an error of done()
+/// ends the study, and so does StopOnSignal, with Interrupted. Returns the failed ones in order.
+std::vector<FailedRun> run_study(
+    const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
+    const std::function<void(std::size_t, const nlohmann::json&)>& done);
 
 /// Mean and spread of one figure over seeds.
 struct Summary {

@@ -1,0 +1,261 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Training, compiled for every student and candidate set of students.hpp; losses and refineries are
+// variants (composition.hpp).
+#include "train.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "candist/text/hashed_ngrams.hpp"
+#include "checkpoint.hpp"
+#include "interruption.hpp"
+
+namespace candist::program {
+namespace {
+
+nlohmann::json json_of(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+}
+std::optional<double> figure(const nlohmann::json& json) {
+  return json.is_null() ? std::nullopt : std::optional(json.get<double>());
+}
+
+/// Throws RunError where a student has become one that cannot tell anything.
+void check_finite(const Predictions& predictions, const Texts& texts) {
+  for (std::size_t r = 0; r < predictions.confidences.size(); ++r) {
+    if (std::isfinite(predictions.confidences[r])) continue;
+    throw RunError("training failed: the student's confidence for text " +
+                   quoted(texts.ids[static_cast<std::int64_t>(r)]) + " of " +
+                   shown(texts.source, 200) + " is not finite; a smaller --lr often helps");
+  }
+}
+
+/// What the distiller says of a row, in the words of the corpus: id, place and candidate names.
+std::string in_words_of(const Corpus& corpus, const Annotations& annotations,
+                        const std::string& message) {
+  constexpr std::string_view before = "the loss of row ";
+  constexpr std::string_view behind = " with candidates";
+  const std::size_t found = message.find(before);
+  const std::size_t rest = message.find(behind);
+  if (found == std::string::npos || rest == std::string::npos) return message;
+  std::int64_t row = -1;
+  const char* begin = message.data() + found + before.size();
+  const char* end = std::from_chars(begin, message.data() + message.size(), row).ptr;
+  constexpr std::string_view counted = " (from 0)";
+  if (row < 0 || row >= corpus.train.rows()) return message;
+  std::string value(end, message.data() + rest);
+  if (value.starts_with(counted)) value.erase(0, counted.size());
+  std::string names;
+  for (const std::int32_t label : annotations.labels(row))
+    names += (names.empty() ? "" : ", ") + shown(corpus.labels.name(label), 40);
+  return "training stopped: the loss of text " + quoted(corpus.train.ids[row]) + " (text " +
+         std::to_string(row + 1) + " of " + shown(corpus.train.source, 200) + ")" + value +
+         " with candidates " + names + "; a smaller --lr often helps";
+}
+
+/// One training: the callback of the distiller, and everything of a run that outlives an epoch.
+template <class Distiller, class S>
+class Training {
+ public:
+  Training(Distiller& distiller, const Corpus& corpus, const EncodingCache::Encoded& encoded,
+           const RunHooks& hooks, bool keeps_best)
+      : distiller_(distiller),
+        corpus_(corpus),
+        encoded_(encoded),
+        hooks_(hooks),
+        keeps_best_(keeps_best) {}
+
+  /// Where to begin.
+  template <class Program>
+  TrainingPosition begin(Program& program, int epochs) {
+    TrainingPosition where;
+    if (hooks_.checkpoint && hooks_.checkpoint->start == CheckpointPlan::Start::from_checkpoint)
+      where = load(program, epochs);
+    seen_ = where.next_row;
+    hooks_.on_start(where.epoch, where.next_row);
+    return where;
+  }
+  void on_batch(const EpochReport& report) {
+    hooks_.on_rows(report.rows - seen_);
+    seen_ = report.rows;
+  }
+  void on_epoch(const EpochReport& report, const auto& distiller) {
+    seen_ = 0;
+    result.samples += report.rows;
+    result.tokens += report.tokens;
+    result.seconds += report.seconds;
+    if (corpus_.valid) judge(distiller, report.epoch + 1);
+    hooks_.on_epoch(report, result.valid_accuracy);
+  }
+  void on_checkpoint(const auto&, const auto& program, const TrainingPosition& where) {
+    if (!hooks_.checkpoint) return;
+    // The last epoch's state is saved in any case: what fails from here on (a full disk) costs no
+    // training.
+    const std::chrono::duration<double> passed = Clock::now() - saved_;
+    if (where.epoch < where.report.epochs && passed.count() < hooks_.checkpoint->seconds) return;
+    try {
+      save(program, where);
+    } catch (const Error& error) {
+      hooks_.warn(std::string(error.what()) + "; the training goes on without a new checkpoint");
+    }
+    saved_ = Clock::now();
+  }
+  void on_interrupt(const auto&, const auto& program, const TrainingPosition& where) {
+    if (hooks_.checkpoint) save(program, where);
+  }
+  /// The student that the run came to.
+  RunResult finish() {
+    if (best_) distiller_.student() = *std::move(best_);
+    result.train = distiller_.predict(encoded_.train);
+    check_finite(result.train, corpus_.train);
+    if (corpus_.test) {
+      result.test = distiller_.predict(encoded_.test);
+      check_finite(*result.test, *corpus_.test);
+    }
+    return std::move(result);
+  }
+
+  RunResult result;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void judge(const auto& distiller, int epoch) {
+    const auto share = [&](const EncodedTexts& texts, const Texts& gold) {
+      return accuracy(distiller.predict(texts).labels, gold.labels);
+    };
+    result.valid_accuracy = share(encoded_.valid, *corpus_.valid);
+    BestEpoch& best = result.best;
+    if (best.epoch > 0 && *result.valid_accuracy <= best.valid_accuracy) return;
+    best.epoch = epoch;
+    best.valid_accuracy = *result.valid_accuracy;
+    best.train_accuracy = share(encoded_.train, corpus_.train);
+    if (corpus_.test) best.test_accuracy = share(encoded_.test, *corpus_.test);
+    if (keeps_best_) best_ = distiller.student();
+  }
+
+  template <class Program>
+  void save(const Program& program, const TrainingPosition& where) {
+    const CheckpointPlan& plan = *hooks_.checkpoint;
+    Checkpoint checkpoint;
+    checkpoint.run = plan.run;
+    checkpoint.progress = {{"seconds", result.seconds},
+                           {"samples", result.samples},
+                           {"tokens", result.tokens},
+                           {"valid_accuracy", json_of(result.valid_accuracy)},
+                           {"best_epoch", result.best.epoch},
+                           {"best_valid_accuracy", result.best.valid_accuracy},
+                           {"best_test_accuracy", json_of(result.best.test_accuracy)},
+                           {"best_train_accuracy", json_of(result.best.train_accuracy)}};
+    checkpoint.where = where;
+    checkpoint.student = bytes_of(distiller_.student(), plan.folder);
+    if (best_) checkpoint.best_student = bytes_of(*best_, plan.folder);
+    std::ostringstream state;
+    program.save(state);
+    std::as_const(distiller_).optimizer().save(state);
+    checkpoint.state = std::move(state).str();
+    write_checkpoint(plan.folder, checkpoint);
+  }
+  template <class Program>
+  TrainingPosition load(Program& program, int epochs) {
+    const CheckpointPlan& plan = *hooks_.checkpoint;
+    const Checkpoint checkpoint = read_checkpoint(plan.folder, plan.run);
+    check_position(plan.folder, checkpoint.where, epochs, program.rows());
+    try {
+      const nlohmann::json& p = checkpoint.progress;
+      p.at("seconds").get_to(result.seconds);
+      p.at("samples").get_to(result.samples);
+      p.at("tokens").get_to(result.tokens);
+      result.valid_accuracy = figure(p.at("valid_accuracy"));
+      p.at("best_epoch").get_to(result.best.epoch);
+      p.at("best_valid_accuracy").get_to(result.best.valid_accuracy);
+      result.best.test_accuracy = figure(p.at("best_test_accuracy"));
+      result.best.train_accuracy = figure(p.at("best_train_accuracy"));
+      restore(distiller_.student(), checkpoint.student, plan.folder);
+      if (!checkpoint.best_student.empty()) {
+        best_ = distiller_.student();
+        restore(*best_, checkpoint.best_student, plan.folder);
+      }
+      std::istringstream state(checkpoint.state);
+      program.load(state);
+      distiller_.optimizer().load(state);
+      if (state && state.peek() == std::istringstream::traits_type::eof()) return checkpoint.where;
+    } catch (const nlohmann::json::exception&) {
+    }
+    throw InputError(checkpoint_file(plan.folder).string(), 0,
+                     "a state that does not fit this training",
+                     "that of the same version of candist; start anew without --resume");
+  }
+
+  Distiller& distiller_;
+  const Corpus& corpus_;
+  const EncodingCache::Encoded& encoded_;
+  const RunHooks& hooks_;
+  bool keeps_best_;
+  std::optional<S> best_;
+  std::int64_t seen_ = 0;
+  Clock::time_point saved_ = Clock::now();
+};
+
+template <CandidateSet Set, class S>
+RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const Corpus& corpus,
+                   const EncodingCache::Encoded& encoded, const RunHooks& hooks) {
+  AnyAugmenter augmenter;
+  TrainingOptions options = prepared.chosen.training;
+  options.stop = &StopOnSignal::requested();
+  if (prepared.word_dropout) {
+    augmenter.augmenter = WordDropout(*prepared.word_dropout, options.seed);
+  } else if (encoded.augmented.rows() > 0) {
+    augmenter.augmenter = SecondView(encoded.augmented);
+  }
+  Distiller distiller(prepared.chosen.method.loss_policy, prepared.chosen.method.refinery_policy,
+                      std::move(student), std::move(prepared.chosen.optimizer), options);
+  Training<decltype(distiller), S> training(distiller, corpus, encoded, hooks,
+                                            prepared.keep == PreparedRun::Keep::best);
+  try {
+    const StopOnSignal while_training;
+    distiller.fit(encoded.train, candidates, augmenter, training,
+                  [&](auto& program) { return training.begin(program, options.epochs); });
+    if (StopOnSignal::requested()) throw Interrupted("interrupted after the last epoch");
+  } catch (const RunError& error) {
+    throw RunError(in_words_of(corpus, prepared.annotations, error.what()));
+  }
+  RunResult result = training.finish();
+  if (!hooks.model.empty()) save_student(hooks.model, distiller.student());
+  return result;
+}
+
+}  // namespace
+
+RunResult train(const RunSettings& settings, PreparedRun prepared, const Corpus& corpus,
+                EncodingCache& cache, const RunHooks& hooks) {
+  RunResult result;
+  const HashedNgramsOptions ngrams{*settings.buckets_log2, *settings.word_ngrams,
+                                   *settings.char_min, *settings.char_max};
+  // Names what decides how texts become ids; runs of the same name share the encoded texts.
+  const std::string encoding =
+      std::to_string(ngrams.buckets_log2) + " " + std::to_string(ngrams.word_ngrams) + " " +
+      std::to_string(ngrams.char_min) + " " + std::to_string(ngrams.char_max);
+  with_named<Students>(settings.student, [&]<class Listed>() {
+    typename Listed::Options options;
+    options.classes = corpus.labels.size();
+    options.seed = settings.seed;
+    options.ngrams = ngrams;
+    typename Listed::Student student(options);
+    const auto encoded = cache.get(encoding, student, corpus, std::max(1, settings.threads));
+    with_named<CandidateSets>(settings.candidate_set, [&]<class Set>() {
+      const Set set(prepared.annotations);
+      result = train_on(set, std::move(student), std::move(prepared), corpus, *encoded, hooks);
+    });
+  });
+  return result;
+}
+
+}  // namespace candist::program
