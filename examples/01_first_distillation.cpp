@@ -44,8 +44,8 @@ int main() try {
   // [student]
   // The parts: loss, refinery, student, optimizer. Each can be swapped for any other of its kind.
   Distiller distiller(SoftTargetCe{}, DistributionRefinery{},
-                      HashedLinear({.classes = corpus.labels.size()}), Adagrad{},
-                      {.epochs = 20, .learning_rate = 0.2f, .seed = 1});
+                      HashedLinear({.classes = corpus.labels.size()}), RowAdagrad{},
+                      {.epochs = 20, .learning_rate = 0.5f, .seed = 1});
   // [/student]
 
   // [train]

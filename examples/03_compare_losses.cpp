@@ -60,9 +60,9 @@ int main() try {
                                                                    : candidates;
     Line line{M::name, decltype(M::loss())::name, decltype(M::refinery())::name, {}};
     parallel_ranges(3, 3, [&](int seed, std::int64_t, std::int64_t) {  // a thread a seed
-      Distiller distiller(M::loss(), M::refinery(), HashedLinear(shape), Adagrad{},
+      Distiller distiller(M::loss(), M::refinery(), HashedLinear(shape), RowAdagrad{},
                           {.epochs = 6,
-                           .learning_rate = 0.2f,
+                           .learning_rate = 0.5f,
                            .seed = static_cast<std::uint64_t>(seed) + 1,
                            .auxiliary = M::auxiliary()});
       distiller.fit(train, MaskCandidates(labels));
