@@ -8,6 +8,7 @@ find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(xtensor REQUIRED)
 find_package(nlohmann_json 3 REQUIRED)
 find_package(simdjson 3 REQUIRED)
+find_package(Utf8proc REQUIRED) # FindUtf8proc.cmake
 
 set(CANDIST_BLAS_FOUND OFF)
 if(NOT CANDIST_BLAS MATCHES "^(AUTO|ON|OFF)$")
@@ -47,7 +48,8 @@ endif()
 message(STATUS "candist ${PROJECT_VERSION}: ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}, "
                "build type ${CMAKE_BUILD_TYPE}")
 message(STATUS "candist: tests ${CANDIST_BUILD_TESTS}, examples ${CANDIST_BUILD_EXAMPLES}, bench ${CANDIST_BUILD_BENCH}, "
-               "Eigen ${Eigen3_VERSION}, xtensor ${xtensor_VERSION}, simdjson ${simdjson_VERSION}")
+               "Eigen ${Eigen3_VERSION}, xtensor ${xtensor_VERSION}, simdjson ${simdjson_VERSION}, "
+               "utf8proc ${Utf8proc_VERSION}")
 if(CANDIST_BLAS_FOUND)
   message(STATUS "candist: Eigen's products by OpenBLAS: ${BLAS_LIBRARIES}")
 else()

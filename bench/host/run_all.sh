@@ -45,7 +45,7 @@ for source in "$root"/bench/host/*_bench.cpp; do # each takes --csv FILE, and sa
   program=$build/bin/bench_$bench
   if [ ! -x "$program" ]; then
     skip "bench_$bench: not built (-DCANDIST_BUILD_BENCH=ON)"
-  elif [[ $bench == @(loading|linear_student) && ! -f /usr/share/wordnet/data.noun ]]; then
+  elif [[ $bench == @(loading|tokenizer|linear_student) && ! -f /usr/share/wordnet/data.noun ]]; then
     skip "bench_$bench: no WordNet (Debian: apt-get install wordnet-base)"
   else
     "$program" --csv "$part"

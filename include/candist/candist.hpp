@@ -31,5 +31,6 @@
 #include "candist/optimizers/sgd.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"
 #include "candist/students/hashed_linear.hpp"
+#include "candist/text/tokenizer_folder.hpp"
 #include "candist/training/distiller.hpp"
 #include "candist/training/progress_bar.hpp"
