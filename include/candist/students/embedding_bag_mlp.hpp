@@ -32,14 +32,28 @@ struct EmbeddingBagMlpOptions {
   std::uint64_t seed = 1;
 };
 
+/// max(x, 0), element by element.
+struct Relu {
+  template <class Rows>
+  static auto value(const Rows& x) {
+    return x.cwiseMax(0.0f);
+  }
+  /// The derivative, from the value; a positive factor on it (dropout) changes nothing.
+  template <class Rows>
+  static auto slope(const Rows& value) {
+    return (value.array() > 0.0f).template cast<float>();
+  }
+};
+
 /// Mean of n-gram embeddings [D], one hidden layer with ReLU and dropout, C logits. The embedding
 /// that can be mixed is the mean. Reference: Iyyer et al., ACL 2015 (deep averaging network).
 /// Single-threaded in training; evaluation may be shared by threads.
-class EmbeddingBagMlp {
+template <class Activation>
+class EmbeddingBagNetwork {
  public:
   static constexpr const char* name = "mlp";
 
-  explicit EmbeddingBagMlp(EmbeddingBagMlpOptions options);
+  explicit EmbeddingBagNetwork(EmbeddingBagMlpOptions options);
 
   int classes() const { return options_.classes; }
   int width() const { return options_.width; }
@@ -83,12 +97,13 @@ class EmbeddingBagMlp {
     }
   }
 
-  friend void save_student(const std::filesystem::path& folder, const EmbeddingBagMlp& student) {
+  friend void save_student(const std::filesystem::path& folder,
+                           const EmbeddingBagNetwork& student) {
     student.save(folder);
   }
   /// Makes a student out of a saved one. Throws InputError naming the file where it is not whole,
   /// an option is out of range or a weight not finite.
-  static EmbeddingBagMlp load(const std::filesystem::path& folder);
+  static EmbeddingBagNetwork load(const std::filesystem::path& folder);
 
  private:
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -119,7 +134,7 @@ class EmbeddingBagMlp {
   /// One row at a time, so that a row's logits do not depend on the rows beside it.
   void classify_rows(const Matrix& embeddings, MatrixView<float> logits) const {
     for (std::int64_t r = 0; r < logits.rows; ++r) {
-      const Row hidden = (embeddings.row(r) * hidden_.weight + hidden_.bias).cwiseMax(0.0f);
+      const Row hidden = Activation::value(embeddings.row(r) * hidden_.weight + hidden_.bias);
       Eigen::Map<Row>(logits.row(r), classes()) = hidden * output_.weight + output_.bias;
     }
   }
@@ -138,11 +153,15 @@ class EmbeddingBagMlp {
   Matrix mask_;        ///< what dropout multiplied by
   std::array<ParameterBlock, 5> blocks_;
 };
+/// With rectified linear units. A template underneath, so that who does not use it does not compile
+/// its matrix products.
+using EmbeddingBagMlp = EmbeddingBagNetwork<Relu>;
 static_assert(EmbeddingStudent<EmbeddingBagMlp>);
 
 // ---- definitions
 
-inline EmbeddingBagMlp::EmbeddingBagMlp(EmbeddingBagMlpOptions options)
+template <class Activation>
+EmbeddingBagNetwork<Activation>::EmbeddingBagNetwork(EmbeddingBagMlpOptions options)
     : options_(options),
       ngrams_(options.ngrams),
       table_(ngrams_.buckets(), options.width),
@@ -165,12 +184,13 @@ inline EmbeddingBagMlp::EmbeddingBagMlp(EmbeddingBagMlpOptions options)
   }
 }
 
-inline void EmbeddingBagMlp::classify(MatrixView<const float> embeddings, Mode mode,
-                                      MatrixView<float> logits) {
+template <class Activation>
+void EmbeddingBagNetwork<Activation>::classify(MatrixView<const float> embeddings, Mode mode,
+                                               MatrixView<float> logits) {
   const Eigen::Map<const Matrix> input(embeddings.data, embeddings.rows, width());
   if (mode == Mode::evaluation) return classify_rows(input, logits);
   input_ = input;
-  activation_ = ((input_ * hidden_.weight).rowwise() + hidden_.bias).cwiseMax(0.0f);
+  activation_ = Activation::value((input_ * hidden_.weight).rowwise() + hidden_.bias);
   mask_.setOnes(activation_.rows(), activation_.cols());
   if (options_.dropout > 0.0f) {
     const float kept = 1.0f / (1.0f - options_.dropout);
@@ -187,22 +207,24 @@ inline void EmbeddingBagMlp::classify(MatrixView<const float> embeddings, Mode m
       (activation_ * output_.weight).rowwise() + output_.bias;
 }
 
-inline void EmbeddingBagMlp::classify_backward(MatrixView<const float> dlogits,
-                                               MatrixView<float> dembeddings) {
+template <class Activation>
+void EmbeddingBagNetwork<Activation>::classify_backward(MatrixView<const float> dlogits,
+                                                        MatrixView<float> dembeddings) {
   CANDIST_EXPECT_EQ(input_.rows(), dlogits.rows,
                     "rows of the last training forward, rows of the gradient");
   const Eigen::Map<const Matrix> d(dlogits.data, dlogits.rows, classes());
   output_.weight_gradient.noalias() += activation_.transpose() * d;
   output_.bias_gradient += d.colwise().sum();
   Matrix dhidden = d * output_.weight.transpose();
-  dhidden.array() *= mask_.array() * (activation_.array() > 0.0f).cast<float>();
+  dhidden.array() *= mask_.array() * Activation::slope(activation_);
   hidden_.weight_gradient.noalias() += input_.transpose() * dhidden;
   hidden_.bias_gradient += dhidden.colwise().sum();
   Eigen::Map<Matrix>(dembeddings.data, dembeddings.rows, width()).noalias() =
       dhidden * hidden_.weight.transpose();
 }
 
-inline void EmbeddingBagMlp::embed_backward(MatrixView<const float> dembeddings) {
+template <class Activation>
+void EmbeddingBagNetwork<Activation>::embed_backward(MatrixView<const float> dembeddings) {
   CANDIST_EXPECT_EQ(batch_.size(), dembeddings.rows,
                     "texts of the last training forward, rows of the gradient");
   std::vector<float> g(static_cast<std::size_t>(table_.stride()));
@@ -214,7 +236,8 @@ inline void EmbeddingBagMlp::embed_backward(MatrixView<const float> dembeddings)
   }
 }
 
-inline std::span<ParameterBlock> EmbeddingBagMlp::blocks() {
+template <class Activation>
+std::span<ParameterBlock> EmbeddingBagNetwork<Activation>::blocks() {
   const auto dense = [](std::string_view block, auto& values, auto& gradient, Decay decay) {
     return ParameterBlock{block,
                           {values.data(), static_cast<std::size_t>(values.size())},
@@ -233,7 +256,8 @@ inline std::span<ParameterBlock> EmbeddingBagMlp::blocks() {
   return blocks_;
 }
 
-inline void EmbeddingBagMlp::save(const std::filesystem::path& folder) const {
+template <class Activation>
+void EmbeddingBagNetwork<Activation>::save(const std::filesystem::path& folder) const {
   const HashedNgramsOptions& n = options_.ngrams;
   StudentFileWriter file(folder, {{"student", name},
                                   {"classes", classes()},
@@ -254,7 +278,9 @@ inline void EmbeddingBagMlp::save(const std::filesystem::path& folder) const {
   file.commit();
 }
 
-inline EmbeddingBagMlp EmbeddingBagMlp::load(const std::filesystem::path& folder) {
+template <class Activation>
+EmbeddingBagNetwork<Activation> EmbeddingBagNetwork<Activation>::load(
+    const std::filesystem::path& folder) {
   StudentFileReader file(folder);
   file.expect_kind(name);
   constexpr int widest = 1 << 16;
@@ -272,7 +298,7 @@ inline EmbeddingBagMlp EmbeddingBagMlp::load(const std::filesystem::path& folder
       std::int64_t{options.hidden + 1} * options.classes +
       HashedNgrams(options.ngrams).buckets() * HashedTable::stride_of(options.width);
   file.expect_bytes(parameters * static_cast<std::int64_t>(sizeof(float)));
-  EmbeddingBagMlp student(options);
+  EmbeddingBagNetwork student(options);
   student.step_ = step;
   for (Dense* layer : {&student.hidden_, &student.output_}) {
     file.values(layer->weight.data(), static_cast<std::size_t>(layer->weight.size()));
