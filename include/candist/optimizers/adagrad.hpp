@@ -16,6 +16,8 @@ namespace candist {
 struct AdagradOptions {
   float weight_decay = 0.0f;  ///< decoupled
   float epsilon = 1e-6f;
+  float max_gradient_norm = 0.0f;  ///< clipping; 0: none
+  int threads = 1;
 };
 
 /// w <- (1 - lr wd) w - lr g / (sqrt(sum of g^2) + epsilon). Rows that a step does not touch have g
@@ -26,7 +28,7 @@ class Adagrad {
   static constexpr const char* name = "adagrad";
 
   explicit Adagrad(AdagradOptions options = {})
-      : options_(options), state_({.tables = 1}, options.weight_decay) {}
+      : options_(options), state_({.tables = 1}, step_options(options)) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
@@ -34,7 +36,7 @@ class Adagrad {
                          [&](const ParameterBlock& block, BlockState& state, std::int64_t row,
                              float* w, const float* g, std::int64_t) {
                            update(block.width, w, state.tables[0].data() + row * block.width, g,
-                                  learning_rate, options_.epsilon);
+                                  state_.gradient_scale(), learning_rate, options_.epsilon);
                          });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
@@ -43,9 +45,9 @@ class Adagrad {
 
  private:
   static void update(std::int64_t width, float* __restrict w, float* __restrict sums,
-                     const float* __restrict g, float learning_rate, float epsilon) {
+                     const float* __restrict g, float scale, float learning_rate, float epsilon) {
     for_each_lanes(width, [=](auto lanes) {
-      const auto gradient = lanes.load(g);
+      const auto gradient = scale * lanes.load(g);
       const auto sum = lanes.load(sums) + gradient * gradient;
       lanes.store(sums, sum);
       lanes.store(w, lanes.load(w) - learning_rate * gradient / (square_root(sum) + epsilon));

@@ -19,6 +19,8 @@ struct AdamWOptions {
   float beta1 = 0.9f;
   float beta2 = 0.999f;
   float epsilon = 1e-8f;
+  float max_gradient_norm = 0.0f;  ///< clipping; 0: none
+  int threads = 1;
 };
 
 /// AdamW: decoupled decay, bias-corrected moments. Rows that a step does not touch: their moments
@@ -30,7 +32,7 @@ class AdamW {
   static constexpr const char* name = "adamw";
 
   explicit AdamW(AdamWOptions options = {})
-      : options_(options), state_({.tables = 2}, options.weight_decay) {}
+      : options_(options), state_({.tables = 2}, step_options(options)) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
@@ -50,22 +52,24 @@ class AdamW {
           update(block.width, w, state.tables[0].data() + row * block.width,
                  state.tables[1].data() + row * block.width, g,
                  {keep1, keep2, 1.0f - options_.beta1, 1.0f - options_.beta2, correction1,
-                  correction2, learning_rate, options_.epsilon});
+                  correction2, learning_rate, options_.epsilon, state_.gradient_scale()});
         });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
+  /// Of the last step's gradients, before clipping.
+  double gradient_norm() const { return state_.gradient_norm(); }
   void save(std::ostream& out) const { state_.save(out); }
   void load(std::istream& in) { state_.load(in); }
 
  private:
   /// The numbers of one row's update.
   struct Factors {
-    float keep1, keep2, take1, take2, correction1, correction2, learning_rate, epsilon;
+    float keep1, keep2, take1, take2, correction1, correction2, learning_rate, epsilon, scale;
   };
   static void update(std::int64_t width, float* __restrict w, float* __restrict first,
                      float* __restrict second, const float* __restrict g, Factors f) {
     for_each_lanes(width, [=](auto lanes) {
-      const auto gradient = lanes.load(g);
+      const auto gradient = f.scale * lanes.load(g);
       const auto m = f.keep1 * lanes.load(first) + f.take1 * gradient;
       const auto v = f.keep2 * lanes.load(second) + f.take2 * gradient * gradient;
       lanes.store(first, m);

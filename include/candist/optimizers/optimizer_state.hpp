@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 #include <istream>
+#include <memory>
+#include <numeric>
 #include <ostream>
 #include <span>
 #include <string>
@@ -13,7 +15,9 @@
 #include <vector>
 
 #include "candist/error.hpp"
+#include "candist/lanes.hpp"
 #include "candist/parameter_block.hpp"
+#include "candist/worker_team.hpp"
 
 namespace candist {
 
@@ -26,6 +30,21 @@ struct BlockState {
       decayed;  ///< row-sparse with decay: the log of the decay that has reached the row
   std::vector<std::int64_t> steps;  ///< row-sparse: the step of the row's last update
 };
+
+/// What all optimizers can be told.
+struct StepOptions {
+  float weight_decay = 0.0f;  ///< decoupled
+  float max_gradient_norm =
+      0.0f;         ///< gradients of a larger norm, over all blocks, are scaled to it
+                    ///< (clipping); 0: never
+  int threads = 1;  ///< over the rows of dense blocks; results do not depend on it
+};
+
+/// Those among an optimizer's own options.
+template <class Options>
+StepOptions step_options(const Options& o) {
+  return {o.weight_decay, o.max_gradient_norm, o.threads};
+}
 
 /// How many tables an optimizer keeps for a block.
 struct StateShape {
@@ -42,10 +61,14 @@ struct StateShape {
 /// exact.
 class OptimizerState {
  public:
-  OptimizerState(StateShape shape, float weight_decay)
-      : shape_(shape), weight_decay_(weight_decay) {}
+  OptimizerState(StateShape shape, StepOptions options)
+      : shape_(shape),
+        weight_decay_(options.weight_decay),
+        max_gradient_norm_(options.max_gradient_norm),
+        team_(options.threads > 1 ? std::make_shared<WorkerTeam>(options.threads) : nullptr) {}
 
-  /// Begins a step: notes its decay and makes room for blocks not seen before. Throws InputError
+  /// Begins a step: notes its decay, finds what gradients are to be scaled by, and makes room for
+  /// blocks not seen before. Throws InputError
   /// where the decay would take the whole weight or more (lr wd >= 1, or not a number).
   void begin_step(std::span<const ParameterBlock> blocks, float learning_rate) {
     if (weight_decay_ > 0.0f && !(learning_rate * weight_decay_ < 1.0f)) {
@@ -54,6 +77,13 @@ class OptimizerState {
                        ", expected a product below 1: a step takes that share off every weight");
     }
     ++step;
+    gradient_scale_ = 1.0f;
+    if (max_gradient_norm_ > 0.0f) {
+      gradient_norm_ = norm_of(blocks);
+      // As torch.nn.utils.clip_grad_norm_ has it.
+      const double scale = static_cast<double>(max_gradient_norm_) / (gradient_norm_ + 1e-6);
+      if (scale < 1.0) gradient_scale_ = static_cast<float>(scale);
+    }
     factor_ = 1.0f - learning_rate * weight_decay_;
     if (weight_decay_ > 0.0f) log_decay_ += std::log(static_cast<double>(factor_));
     while (blocks_.size() < blocks.size()) {
@@ -71,6 +101,24 @@ class OptimizerState {
     }
   }
   BlockState& operator[](std::size_t block) { return blocks_[block]; }
+  /// What the gradients of this step are multiplied by.
+  float gradient_scale() const { return gradient_scale_; }
+  /// Of the last step, before it was clipped; 0 where nothing is ever clipped.
+  double gradient_norm() const { return gradient_norm_; }
+  /// Calls work(block, first, last) for consecutive rows of the gradients of all blocks, large blocks
+  /// cut up for the threads.
+  template <class Work>
+  void for_each_part(std::span<const ParameterBlock> blocks, Work&& work) {
+    parts_of(blocks);
+    if (team_ == nullptr) {
+      for (const Part& part : parts_) work(part.block, part.first, part.last);
+      return;
+    }
+    team_->run(static_cast<std::int64_t>(parts_.size()), [&](std::int64_t i) {
+      const Part& part = parts_[static_cast<std::size_t>(i)];
+      work(part.block, part.first, part.last);
+    });
+  }
   bool decays(const ParameterBlock& block) const {
     return weight_decay_ > 0.0f && block.decay == Decay::weight;
   }
@@ -156,8 +204,54 @@ class OptimizerState {
     get(in, values.data(), values.size());
   }
 
+  struct Part {
+    std::size_t block;
+    std::int64_t first, last;
+  };
+  static std::int64_t gradient_rows(const ParameterBlock& block) {
+    return block.access == Rows::sparse ? static_cast<std::int64_t>(block.touched.size())
+                                        : block.rows;
+  }
+  /// The same parts whatever the number of threads: sums over them have one order.
+  void parts_of(std::span<const ParameterBlock> blocks) {
+    constexpr std::int64_t floats = 1 << 16;
+    parts_.clear();
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      const std::int64_t rows = gradient_rows(blocks[b]);
+      const std::int64_t at_once =
+          std::max<std::int64_t>(1, floats / std::max<std::int64_t>(1, blocks[b].width));
+      for (std::int64_t row = 0; row < rows; row += at_once)
+        parts_.push_back({b, row, std::min(row + at_once, rows)});
+    }
+  }
+  double norm_of(std::span<const ParameterBlock> blocks) {
+    parts_of(blocks);
+    std::vector<double> squares(parts_.size());
+    const auto sum = [&](std::int64_t i) {
+      const Part& part = parts_[static_cast<std::size_t>(i)];
+      const ParameterBlock& block = blocks[part.block];
+      double total = 0.0;
+      for (std::int64_t row = part.first; row < part.last; ++row)
+        total += static_cast<double>(
+            sum_of_squares(block.gradient.data() + row * block.width, block.width));
+      squares[static_cast<std::size_t>(i)] = total;
+    };
+    const auto count = static_cast<std::int64_t>(parts_.size());
+    if (team_ != nullptr) {
+      team_->run(count, sum);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) sum(i);
+    }
+    return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  }
+
   StateShape shape_;
   float weight_decay_;
+  float max_gradient_norm_;
+  float gradient_scale_ = 1.0f;
+  double gradient_norm_ = 0.0;
+  std::shared_ptr<WorkerTeam> team_;
+  std::vector<Part> parts_;
   float factor_ = 1.0f;
   double log_decay_ = 0.0;
   std::vector<BlockState> blocks_;
@@ -188,18 +282,18 @@ inline constexpr std::int64_t rows_ahead = 8;
 
 /// Calls update(block, state, row, values, gradient, missed) for every row of every block that has
 /// a gradient, after the row's decay: `row` begins at row * width in the state's tables, `missed`
-/// is the number of steps since its last update (1 where it was the step before). The one loop
-/// behind all optimizers.
+/// is the number of steps since its last update (1 where it was the step before). The gradient is
+/// still to be multiplied by states.gradient_scale(). The one loop behind all optimizers; threads
+/// share its rows.
 template <class Update>
 void for_each_touched_row(OptimizerState& states, std::span<ParameterBlock> blocks,
                           Update&& update) {
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
+  states.for_each_part(blocks, [&](std::size_t b, std::int64_t first, std::int64_t last) {
     ParameterBlock& block = blocks[b];
     BlockState& state = states[b];
     const bool sparse = block.access == Rows::sparse;
-    const std::int64_t rows = sparse ? static_cast<std::int64_t>(block.touched.size()) : block.rows;
-    for (std::int64_t i = 0; i < rows; ++i) {
-      if (sparse && i + detail::rows_ahead < rows)
+    for (std::int64_t i = first; i < last; ++i) {
+      if (sparse && i + detail::rows_ahead < last)
         detail::prefetch_row(block, state, i + detail::rows_ahead);
       const std::int64_t row = sparse ? block.touched[static_cast<std::size_t>(i)] : i;
       float* values = block.values.data() + row * block.width;
@@ -216,7 +310,7 @@ void for_each_touched_row(OptimizerState& states, std::span<ParameterBlock> bloc
       }
       update(block, state, row, values, gradient, missed);
     }
-  }
+  });
 }
 
 }  // namespace candist

@@ -17,6 +17,8 @@ namespace candist {
 struct RowAdagradOptions {
   float weight_decay = 0.0f;  ///< decoupled
   float epsilon = 1e-6f;
+  float max_gradient_norm = 0.0f;  ///< clipping; 0: none
+  int threads = 1;
 };
 
 /// Adagrad with one accumulator a row: w <- (1 - lr wd) w - lr g / (sqrt(sum of |g|^2) + epsilon),
@@ -30,7 +32,7 @@ class RowAdagrad {
   static constexpr const char* name = "row_adagrad";
 
   explicit RowAdagrad(RowAdagradOptions options = {})
-      : options_(options), state_({.row_tables = 1}, options.weight_decay) {}
+      : options_(options), state_({.row_tables = 1}, step_options(options)) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
@@ -38,9 +40,10 @@ class RowAdagrad {
                          [&](const ParameterBlock& block, BlockState& state, std::int64_t row,
                              float* w, const float* g, std::int64_t) {
                            float& sum = state.row_tables[0][static_cast<std::size_t>(row)];
-                           sum += sum_of_squares(g, block.width);
+                           const float scale = state_.gradient_scale();
+                           sum += scale * scale * sum_of_squares(g, block.width);
                            update(block.width, w, g,
-                                  learning_rate / (std::sqrt(sum) + options_.epsilon));
+                                  scale * learning_rate / (std::sqrt(sum) + options_.epsilon));
                          });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }

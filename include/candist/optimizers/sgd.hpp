@@ -14,7 +14,9 @@
 namespace candist {
 
 struct SgdOptions {
-  float weight_decay = 0.0f;  ///< decoupled
+  float weight_decay = 0.0f;       ///< decoupled
+  float max_gradient_norm = 0.0f;  ///< clipping; 0: none
+  int threads = 1;
 };
 
 /// w <- (1 - lr wd) w - lr g. Rows that a step does not touch have g = 0 there: the same as dense,
@@ -23,15 +25,15 @@ class Sgd {
  public:
   static constexpr const char* name = "sgd";
 
-  explicit Sgd(SgdOptions options = {}) : options_(options), state_({}, options.weight_decay) {}
+  explicit Sgd(SgdOptions options = {}) : options_(options), state_({}, step_options(options)) {}
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     state_.begin_step(blocks, learning_rate);
     for_each_touched_row(state_, blocks,
                          [&](const ParameterBlock& block, BlockState&, std::int64_t, float* w,
                              const float* g, std::int64_t) {
-                           for (std::int64_t k = 0; k < block.width; ++k)
-                             w[k] -= learning_rate * g[k];
+                           const float rate = learning_rate * state_.gradient_scale();
+                           for (std::int64_t k = 0; k < block.width; ++k) w[k] -= rate * g[k];
                          });
   }
   void settle(std::span<ParameterBlock> blocks) { state_.settle(blocks); }
