@@ -31,6 +31,7 @@
 #include "candist/optimizers/sgd.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"
 #include "candist/students/hashed_linear.hpp"
+#include "candist/students/transformer.hpp"
 #include "candist/text/tokenizer_folder.hpp"
 #include "candist/training/distiller.hpp"
 #include "candist/training/progress_bar.hpp"
