@@ -4,10 +4,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "candist/data/atomic_file.hpp"
 #include "input_files.hpp"
@@ -17,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view magic = "candist checkpoint 2\n";
+constexpr std::string_view magic = "candist checkpoint 3\n";
 
 std::string hash_of(std::string_view bytes) {
   ContentHash hash;
@@ -83,6 +87,19 @@ std::string difference(const nlohmann::json& saved, const nlohmann::json& now) {
   if (words.empty() && saved != now) words = "it was written by another version of candist";
   return words;
 }
+
+/// A folder that is gone with this object.
+struct RemovedAtEnd {
+  explicit RemovedAtEnd(fs::path folder) : path(std::move(folder)) {}
+  ~RemovedAtEnd() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  RemovedAtEnd(const RemovedAtEnd&) = delete;
+  RemovedAtEnd& operator=(const RemovedAtEnd&) = delete;
+
+  fs::path path;
+};
 
 fs::path student_folder(const fs::path& folder) {
   return folder / ("student.part-" + std::to_string(::getpid()));
@@ -175,34 +192,44 @@ void remove_checkpoint(const fs::path& folder) {
   fs::remove(folder, ignored);  // stays where something of somebody else's is in it
 }
 
-std::string file_of_student(const fs::path& folder,
-                            const std::function<void(const fs::path&)>& save) {
-  const fs::path place = student_folder(folder);
+std::string files_of_student(const fs::path& folder,
+                             const std::function<void(const fs::path&)>& save) {
+  const RemovedAtEnd place(student_folder(folder));
+  save(place.path);
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(place.path))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
   std::string bytes;
-  try {
-    save(place);
-    std::ifstream file(place / "student.bin", std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(place, ignored);
-    throw;
+  for (const fs::path& path : files) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    bytes += path.filename().string() + "\n" + std::to_string(content.size()) + "\n" + content;
   }
-  std::error_code ignored;
-  fs::remove_all(place, ignored);
   return bytes;
 }
 
-void with_student_file(const fs::path& folder, std::string_view bytes,
-                       const std::function<void(const fs::path&)>& load) {
-  file_of_student(folder, [&](const fs::path& place) {
-    std::error_code ignored;
-    fs::create_directories(place, ignored);
-    AtomicFile file(place / "student.bin");
-    file.write(bytes);
+void with_student_files(const fs::path& folder, std::string_view bytes,
+                        const std::function<void(const fs::path&)>& load) {
+  const RemovedAtEnd place(student_folder(folder));
+  std::error_code ignored;
+  fs::create_directories(place.path, ignored);
+  const auto line = [&] {
+    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+    const std::string text(bytes.substr(0, end));
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    return text;
+  };
+  while (
+      !bytes.empty()) {  // the checksum over all was right, so the bytes are as they were written
+    const std::string name = line();
+    const auto size = static_cast<std::size_t>(std::strtoull(line().c_str(), nullptr, 10));
+    AtomicFile file(place.path / name);
+    file.write(bytes.substr(0, size));
     file.commit();
-    load(place);
-  });
+    bytes.remove_prefix(std::min(size, bytes.size()));
+  }
+  load(place.path);
 }
 
 }  // namespace candist::program

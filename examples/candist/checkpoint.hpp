@@ -41,19 +41,26 @@ void check_position(const std::filesystem::path& folder, const TrainingPosition&
 /// Removes what a checkpoint may have left, and the folder where nothing else is in it.
 void remove_checkpoint(const std::filesystem::path& folder);
 
-/// A student saves itself as a file: one in `folder`, for a moment.
-std::string file_of_student(const std::filesystem::path& folder,
-                            const std::function<void(const std::filesystem::path&)>& save);
-void with_student_file(const std::filesystem::path& folder, std::string_view bytes,
-                       const std::function<void(const std::filesystem::path&)>& load);
+/// A student saves itself as files in a folder: one in `folder`, for a moment. The bytes are all of
+/// them, with their names.
+std::string files_of_student(const std::filesystem::path& folder,
+                             const std::function<void(const std::filesystem::path&)>& save);
+void with_student_files(const std::filesystem::path& folder, std::string_view bytes,
+                        const std::function<void(const std::filesystem::path&)>& load);
 
 template <class S>
 std::string bytes_of(const S& student, const std::filesystem::path& folder) {
-  return file_of_student(folder, [&](const auto& place) { save_student(place, student); });
+  return files_of_student(folder, [&](const auto& place) { save_student(place, student); });
 }
 template <class S>
 void restore(S& student, std::string_view bytes, const std::filesystem::path& folder) {
-  with_student_file(folder, bytes, [&](const auto& place) { student = S::load(place); });
+  with_student_files(folder, bytes, [&](const auto& place) {
+    if constexpr (requires { S::load(place, student.options().threads); }) {
+      student = S::load(place, student.options().threads);
+    } else {
+      student = S::load(place);
+    }
+  });
 }
 
 }  // namespace candist::program

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "choose.hpp"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "candist/error.hpp"
@@ -25,9 +27,14 @@ class Joiner {
     setting = place;
     joined.insert(&setting);
   }
+  /// The composition has this option; nobody else knows its value.
+  template <class T>
+  void has(const T& setting) {
+    joined.insert(&setting);
+  }
   template <class Value>
   void name(const char* key, std::string& setting, Value& place,
-            std::initializer_list<std::pair<const char*, Value>> values) {
+            std::initializer_list<std::pair<const char*, std::type_identity_t<Value>>> values) {
     std::string known;
     bool found = setting.empty();
     for (const auto& [known_name, value] : values) {
@@ -169,7 +176,7 @@ NamedMethod chosen_method(const RunSettings& settings) {
 
 Chosen choose(RunSettings& s, std::set<const void*>* effective) {
   check_names(s);
-  Chosen chosen{chosen_method(s), {}, {}};
+  Chosen chosen{chosen_method(s), {}, {}, {}};
   if (s.loss.empty()) s.method = chosen.method.name;
   Joiner join;
   const bool leaves_rows_outside = join_refinery(join, s, chosen.method.refinery_policy);
@@ -188,11 +195,15 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
         training.batch = L::batch;
         training.learning_rate = L::learning_rate;
         if (s.optimizer.empty()) s.optimizer = L::DefaultOptimizer::name;
+        if (!s.weight_decay) s.weight_decay = L::weight_decay;
+        if (!s.max_gradient_norm) s.max_gradient_norm = L::max_gradient_norm;
+        L::join(join, s);
       }))
     no_such("student", s.student, names_of<Students>());
-  if (!s.weight_decay) s.weight_decay = 0.0f;
   if (!with_named<Optimizers>(s.optimizer, [&]<class O>() {
-        chosen.optimizer.optimizer = O({.weight_decay = *s.weight_decay});
+        chosen.optimizer.optimizer = O({.weight_decay = *s.weight_decay,
+                                        .max_gradient_norm = *s.max_gradient_norm,
+                                        .threads = std::max(1, s.threads)});
       }))
     no_such("optimizer", s.optimizer, names_of<Optimizers>());
   if (!with_named<CandidateSets>(s.candidate_set, []<class C>() {}))
@@ -206,11 +217,8 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
   join.name("denominator", s.denominator, training.denominator,
             {{"rows_with_target", Denominator::rows_with_target},
              {"batch_rows", Denominator::batch_rows}});
-  HashedNgramsOptions ngrams;
-  join.number(s.buckets_log2, ngrams.buckets_log2);
-  join.number(s.word_ngrams, ngrams.word_ngrams);
-  join.number(s.char_min, ngrams.char_min);
-  join.number(s.char_max, ngrams.char_max);
+  join.number(s.lr_warmup, chosen.schedule.warm_up);
+  join.joined.insert(&s.max_gradient_norm);
   join.joined.insert(&s.weight_decay);
   join.joined.insert(&s.optimizer);
   if (effective != nullptr) *effective = std::move(join.joined);

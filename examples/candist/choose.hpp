@@ -17,6 +17,7 @@ struct Chosen {
   NamedMethod method;
   AnyOptimizer optimizer;
   TrainingOptions training;  ///< without `stop`
+  LinearDecay schedule;
 };
 
 /// Chooses the policies and puts every option where the composition has it; from there the settings

@@ -74,6 +74,11 @@ bool read_call(const Arguments& arguments, Call& call) {
   call.settings = resolved(call.settings, &call.without_effect);
   make_absolute(call.settings.files);
   for (NamedFile& file : named_files(call.settings.files)) call.inputs.push_back(std::move(file));
+  if (!call.settings.pretrained.empty()) {
+    for (const std::string& file : model_files())
+      call.inputs.push_back(
+          {"--pretrained", std::filesystem::path(call.settings.pretrained) / file});
+  }
   return true;
 }
 

@@ -59,27 +59,30 @@ void make_absolute(DataFiles& files) {
   });
 }
 
+nlohmann::json content_of(const fs::path& path) {
+  nlohmann::json entry{{"name", path.string()}};
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return entry;  // reading a pipe would empty it
+  std::ifstream file(path, std::ios::binary);
+  ContentHash hash;
+  std::string part(std::size_t{1} << 20, '\0');
+  std::uint64_t bytes = 0;
+  while (file) {
+    file.read(part.data(), static_cast<std::streamsize>(part.size()));
+    hash.add({part.data(), static_cast<std::size_t>(file.gcount())});
+    bytes += static_cast<std::uint64_t>(file.gcount());
+  }
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash.value()));
+  entry["bytes"] = bytes;
+  entry["hash"] = text;
+  return entry;
+}
+
 nlohmann::json contents_of(const DataFiles& files) {
   nlohmann::json contents = nlohmann::json::object();
   for_each_file(files, [&](const char* key, const std::string& name, const char*) {
-    if (name.empty()) return;
-    nlohmann::json& entry = contents[key];
-    entry["name"] = name;
-    std::error_code error;
-    if (!fs::is_regular_file(name, error)) return;  // reading a pipe would empty it
-    std::ifstream file(name, std::ios::binary);
-    ContentHash hash;
-    std::string part(std::size_t{1} << 20, '\0');
-    std::uint64_t bytes = 0;
-    while (file) {
-      file.read(part.data(), static_cast<std::streamsize>(part.size()));
-      hash.add({part.data(), static_cast<std::size_t>(file.gcount())});
-      bytes += static_cast<std::uint64_t>(file.gcount());
-    }
-    char text[17];
-    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash.value()));
-    entry["bytes"] = bytes;
-    entry["hash"] = text;
+    if (!name.empty()) contents[key] = content_of(name);
   });
   return contents;
 }

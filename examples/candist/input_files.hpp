@@ -40,6 +40,8 @@ std::vector<NamedFile> named_files(const DataFiles& files);
 /// Absolute names, so that a config.json holds in every folder.
 void make_absolute(DataFiles& files);
 
+/// {"name", "bytes", "hash"} of a file; of a pipe only the name.
+nlohmann::json content_of(const std::filesystem::path& path);
 /// {"data": {"name", "bytes", "hash"}, ...} of the files given: equal only where every file has its
 /// name, size and content again. Of a pipe only the name is known.
 nlohmann::json contents_of(const DataFiles& files);

@@ -67,6 +67,7 @@ std::string help_of(const std::string& key, const char* help) {
     RunSettings settings;
     settings.student = Listed::name;
     const nlohmann::json set = to_json(resolved(settings))[key];
+    if (set.is_null()) return;  // not an option of this student
     const std::string value = set.is_string() ? set.get<std::string>() : set.dump();
     if (first.empty()) first = value;
     agree = agree && value == first;

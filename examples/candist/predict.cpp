@@ -7,7 +7,6 @@
 
 #include "candist/data/atomic_file.hpp"
 #include "candist/metrics/accuracy.hpp"
-#include "candist/students/student_file.hpp"
 #include "candist/training/evaluation.hpp"
 #include "input_files.hpp"
 #include "options.hpp"
@@ -23,19 +22,19 @@ namespace fs = std::filesystem;
 /// The student of the folder; every way in which its file can be broken is one line.
 template <class S>
 S load_student(const fs::path& folder, const LabelSpace& labels) {
-  const std::string file = (folder / "student.bin").string();
   try {
-    const int classes = StudentFileReader(folder).template option<int>("classes");
-    if (classes != labels.size()) {
-      throw InputError(file, 0, "a student of " + std::to_string(classes) + " classes",
+    S student = S::load(folder);
+    if (student.classes() != labels.size()) {
+      throw InputError(folder.string(), 0,
+                       "a student of " + std::to_string(student.classes()) + " classes",
                        "one of the " + std::to_string(labels.size()) + " labels of " +
                            (folder / "labels.json").string());
     }
-    return S::load(folder);
+    return student;
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {  // of a library: a header of other types, sizes beyond memory
-    throw InputError(file, 0, "a broken header", "a student that candist saved");
+    throw InputError(folder.string(), 0, "a broken header", "a student that candist saved");
   }
 }
 
@@ -91,8 +90,7 @@ int predict(const Arguments& arguments) {
   std::error_code error;
   if (fs::exists(folder / "model" / "student.json", error)) folder /= "model";
   std::vector<NamedFile> inputs = named_files(files);
-  for (const char* file : {"student.json", "student.bin", "labels.json"})
-    inputs.push_back({"--model", folder / file});
+  for (const std::string& file : model_files()) inputs.push_back({"--model", folder / file});
   if (!output.out.empty()) refuse_overwriting("predict", inputs, {output.out});
   const nlohmann::json kind = read_json_object(folder / "student.json");
   LabelSpace labels = read_labels(folder / "labels.json");

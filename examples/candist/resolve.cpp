@@ -3,6 +3,7 @@
 #include "resolve.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 #include <type_traits>
 
@@ -25,6 +26,13 @@ void check_ranges(const RunSettings& s) {
   check_range("--batch", s.batch, 1, 1e6, "a whole number >= 1");
   check_range("--lr", s.learning_rate, 1e-12, 1e6, "a number > 0");
   check_range("--weight-decay", s.weight_decay, 0, 1e6, "a number >= 0");
+  check_range("--lr-warmup", s.lr_warmup, 0, 1, "a share between 0 and 1");
+  check_range("--max-gradient-norm", s.max_gradient_norm, 0, 1e6, "a number >= 0");
+  check_range("--max-length", s.max_length, 3, 1 << 20, "a whole number >= 3");
+  check_range("--dropout", s.dropout, 0, 0.999, "a probability below 1");
+  check_range("--layers", s.layers, 1, 1000, "a whole number from 1 to 1000");
+  check_range("--width", s.width, 8, 1 << 16, "a whole number from 8 to 65536");
+  check_range("--heads", s.heads, 1, 1 << 13, "a whole number from 1 to 8192");
   check_range("--warmup-epochs", s.warmup_epochs, 0, 1e6, "a whole number >= 0");
   check_range("--delta", s.delta, 0, 1, "a share between 0 and 1");
   check_range("--gamma", s.gamma, 1e-3, 1e3, "a temperature > 0");
@@ -53,6 +61,12 @@ void check_together(const RunSettings& s) {
                      std::to_string(*s.learning_rate * *s.weight_decay) +
                      ", expected less than 1, for one step would decay everything");
   }
+  if (s.width && (*s.width % 8 != 0 || *s.width % *s.heads != 0)) {
+    throw InputError("--width: found " + std::to_string(*s.width) +
+                     ", expected a multiple of 8 and of --heads, which is " +
+                     std::to_string(*s.heads));
+  }
+  if (!s.word_ngrams) return;  // of another kind of student
   if (*s.word_ngrams == 0 && *s.char_min == 0)
     throw InputError(
         "--word-ngrams 0 with --char-min 0 leaves nothing of a text; raise one of them");
@@ -66,6 +80,8 @@ void check_together(const RunSettings& s) {
 
 RunSettings resolved(RunSettings s, std::vector<std::string>* without_effect) {
   check_ranges(s);
+  if (!s.pretrained.empty())
+    s.pretrained = std::filesystem::absolute(s.pretrained).lexically_normal().string();
   std::set<const void*> effective;
   choose(s, &effective);
   for_each_option(s, [&](const char* key, auto& value, const char*) {

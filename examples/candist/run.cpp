@@ -3,11 +3,14 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "candist/annotators/gold.hpp"
 #include "candist/candidates/statistics.hpp"
 #include "candist/metrics/calibration.hpp"
+#include "input_files.hpp"
 #include "train.hpp"
 
 namespace candist::program {
@@ -27,6 +30,19 @@ Annotations labels_to_learn(const MethodNames& names, LabelSource source, const 
   }
   throw InputError(corpus.train.source, 0, "no text with a candidate label",
                    "annotations that --method " + names.method + " can learn from");
+}
+
+/// Name and content of what a student starts from; a large file is read once, not for every run.
+nlohmann::json pretrained_weights(const std::string& folder) {
+  static std::mutex mutex;
+  static std::map<std::string, nlohmann::json> known;
+  const std::lock_guard lock(mutex);
+  nlohmann::json& content = known[folder];
+  if (content.is_null()) {
+    const std::filesystem::path weights = std::filesystem::path(folder) / "model.safetensors";
+    content = content_of(std::filesystem::exists(weights) ? weights : weights.parent_path());
+  }
+  return content;
 }
 
 /// "3 of 200 texts (t1, t7, t9)": the rows that `holds` of; empty where there are none.
@@ -50,6 +66,8 @@ nlohmann::json fingerprint_of(const RunSettings& settings, const nlohmann::json&
   decisive.erase("threads");
   for_each_file(settings.files,
                 [&](const char* key, const std::string&, const char*) { decisive.erase(key); });
+  if (!settings.pretrained.empty())
+    decisive["pretrained"] = pretrained_weights(settings.pretrained);
   return {{"settings", decisive}, {"inputs", inputs}};
 }
 
@@ -66,7 +84,8 @@ std::vector<std::string> notes_on(const RunSettings& settings, const Corpus& cor
   const Chosen chosen = choose(copy);
   const std::string& method = chosen.method.name;
   for (const std::string& key : without_effect)
-    notes.push_back(option_of(key) + " has no effect on " + method);
+    notes.push_back(option_of(key) + " has no effect on " + method + " with --student " +
+                    settings.student);
   if (chosen.method.labels != LabelSource::gold && corpus.annotations) {
     const bool single = chosen.method.labels == LabelSource::single;
     const std::string empty = counted(corpus.train, [&](std::int64_t row) {

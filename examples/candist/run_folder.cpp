@@ -49,12 +49,29 @@ void make_folder(const std::filesystem::path& folder) {
   }
 }
 
+std::vector<std::string> model_files() {
+  return {"student.json",
+          "labels.json",
+          "student.bin",
+          "candist.json",
+          "config.json",
+          "vocab.txt",
+          "vocab.json",
+          "merges.txt",
+          "tokenizer.json",
+          "model.safetensors",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "modeling_mean_pooling.py"};
+}
+
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   for (const char* name :
-       {"config.json", "log.jsonl", "labels.jsonl", "test_labels.jsonl", "metrics.json",
-        "model/student.bin", "model/student.json", "model/labels.json"})
+       {"config.json", "log.jsonl", "labels.jsonl", "test_labels.jsonl", "metrics.json"})
     files.push_back(folder / name);
+  for (const std::string& name : model_files()) files.push_back(folder / "model" / name);
   files.push_back(checkpoint_file(folder / "checkpoint"));
   return files;
 }

@@ -22,6 +22,8 @@ nlohmann::json read_json_object(const std::filesystem::path& path);
 /// Makes the folder, or throws InputError that says why not.
 void make_folder(const std::filesystem::path& folder);
 
+/// The files that a model folder may hold, whatever the student.
+std::vector<std::string> model_files();
 /// Every file that `distill --out folder` writes.
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder);
 /// Removes what an earlier run left in the folder, so that nothing stale lies beside the new; touches

@@ -36,7 +36,16 @@ struct RunSettings {
   std::optional<int> epochs;
   std::optional<int> batch;
   std::optional<float> learning_rate;
+  std::optional<float> lr_warmup;
   std::optional<float> weight_decay;
+  std::optional<float> max_gradient_norm;
+  std::string pretrained;
+  std::optional<int> max_length;
+  std::string pooling;
+  std::optional<float> dropout;
+  std::optional<int> layers;
+  std::optional<int> width;
+  std::optional<int> heads;
   std::optional<int> buckets_log2;
   std::optional<int> word_ngrams;
   std::optional<int> char_min;
@@ -88,7 +97,22 @@ void for_each_option(Settings& s, Visitor&& visit) {
   visit("epochs", s.epochs, "visits of every text; default:");
   visit("batch", s.batch, "texts a step; default:");
   visit("lr", s.learning_rate, "learning rate, falling linearly to 0; default:");
+  visit("lr_warmup", s.lr_warmup,
+        "share of the training over which the learning rate grows from 0; default:");
   visit("weight_decay", s.weight_decay, "decoupled; default:");
+  visit("max_gradient_norm", s.max_gradient_norm,
+        "gradients of a larger norm are scaled to it, 0 = never; default:");
+  visit("pretrained", s.pretrained,
+        "folder of a Hugging Face model (BERT or RoBERTa family) that the transformer starts from; "
+        "default: fresh weights");
+  visit("max_length", s.max_length, "tokens of a text at most, the rest is cut off; default:");
+  visit("pooling", s.pooling,
+        "embedding of a text: head (the first token, as the model's family classifies) or mean (of "
+        "all tokens); default: what the model's folder says");
+  visit("dropout", s.dropout, "default: what the model's folder says, else:");
+  visit("layers", s.layers, "of a transformer with fresh weights; default:");
+  visit("width", s.width, "of a transformer with fresh weights; default:");
+  visit("heads", s.heads, "of a transformer with fresh weights; default:");
   visit("buckets_log2", s.buckets_log2, "hash buckets of the n-grams, as a power of 2; default:");
   visit("word_ngrams", s.word_ngrams, "words, word pairs, ... up to this length; default:");
   visit("char_min", s.char_min, "shortest character n-gram, 0 = none; default:");

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the program can be told to use, besides losses, refineries and methods (those are the
-// library's lists). A new student, candidate set, optimizer or annotator is one line here: `distill`,
-// `predict`, `annotate`, `list`, the messages and the tests iterate over these lists.
+// library's lists). A new candidate set, optimizer or annotator is one line here, a new student one entry:
+// `distill`, `predict`, `annotate`, `list`, the messages and the tests iterate over these lists.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,31 +21,104 @@
 #include "candist/optimizers/sgd.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"
 #include "candist/students/hashed_linear.hpp"
+#include "candist/students/transformer.hpp"
+#include "corpus.hpp"
+#include "settings.hpp"
+
+// Compiled once, in transformer_student.cpp.
+extern template class candist::TransformerNetwork<candist::Gelu>;
 
 namespace candist::program {
 
-/// A student on hashed n-grams, the options it is made from, and what its training takes where nothing
-/// is said.
+// An entry of the list of students says what its training takes where nothing is said, and
+//   join(join, settings)          the options that it has: join.number(setting, place) takes over what
+//                                 was given, and notes in the setting what it came to
+//   make(settings, corpus)        the student of resolved settings
+//   encoding_of(settings)         names how texts become ids: runs of the same name share them
+
+HashedNgramsOptions ngrams_of(const RunSettings& settings);
+std::string encoding_of_ngrams(const RunSettings& settings);
+template <class Join>
+void join_ngrams(Join& join, RunSettings& s) {
+  HashedNgramsOptions ngrams;
+  join.number(s.buckets_log2, ngrams.buckets_log2);
+  join.number(s.word_ngrams, ngrams.word_ngrams);
+  join.number(s.char_min, ngrams.char_min);
+  join.number(s.char_max, ngrams.char_max);
+}
+
 struct LinearStudent {
   using Student = HashedLinear;
-  using Options = HashedLinearOptions;
   using DefaultOptimizer = RowAdagrad;
   static constexpr const char* name = Student::name;
   static constexpr int epochs = 20;
   static constexpr int batch = 32;
   static constexpr float learning_rate = 0.5f;
+  static constexpr float weight_decay = 0.0f;
+  static constexpr float max_gradient_norm = 0.0f;
+
+  template <class Join>
+  static void join(Join& join, RunSettings& s) {
+    join_ngrams(join, s);
+  }
+  static Student make(const RunSettings& settings, const Corpus& corpus);
+  static std::string encoding_of(const RunSettings& s) { return encoding_of_ngrams(s); }
 };
+
 struct MlpStudent {
   using Student = EmbeddingBagMlp;
-  using Options = EmbeddingBagMlpOptions;
   using DefaultOptimizer = Adagrad;
   static constexpr const char* name = Student::name;
   static constexpr int epochs = 20;
   static constexpr int batch = 32;
   static constexpr float learning_rate = 0.1f;
+  static constexpr float weight_decay = 0.0f;
+  static constexpr float max_gradient_norm = 0.0f;
+
+  template <class Join>
+  static void join(Join& join, RunSettings& s) {
+    join_ngrams(join, s);
+    EmbeddingBagMlpOptions options;
+    join.number(s.dropout, options.dropout);
+  }
+  static Student make(const RunSettings& settings, const Corpus& corpus);
+  static std::string encoding_of(const RunSettings& s) { return encoding_of_ngrams(s); }
 };
 
-using Students = TypeList<LinearStudent, MlpStudent>;
+/// Pretrained, or with fresh weights and a vocabulary of the training texts' words.
+struct TransformerStudent {
+  using Student = Transformer;
+  using DefaultOptimizer = AdamW;
+  static constexpr const char* name = Student::name;
+  static constexpr int epochs = 10;
+  static constexpr int batch = 32;
+  static constexpr float learning_rate = 1e-4f;
+  static constexpr float weight_decay = 0.01f;
+  static constexpr float max_gradient_norm = 1.0f;
+
+  template <class Join>
+  static void join(Join& join, RunSettings& s) {
+    int max_length = 128;
+    join.number(s.max_length, max_length);
+    std::optional<Pooling> pooling;
+    join.name("pooling", s.pooling, pooling,
+              {{"head", Pooling::bert_pooler}, {"mean", Pooling::mean}});
+    join.has(s.pretrained);
+    join.has(s.dropout);
+    if (!s.pretrained.empty()) return;
+    TransformerConfig fresh = fresh_config();
+    join.number(s.dropout, fresh.hidden_dropout);
+    join.number(s.layers, fresh.layers);
+    join.number(s.width, fresh.width);
+    join.number(s.heads, fresh.heads);
+  }
+  static Student make(const RunSettings& settings, const Corpus& corpus);
+  static std::string encoding_of(const RunSettings& settings);
+  /// The shape of a model that a few thousand texts can teach from nothing.
+  static TransformerConfig fresh_config();
+};
+
+using Students = TypeList<LinearStudent, MlpStudent, TransformerStudent>;
 using CandidateSets = TypeList<MaskCandidates, SparseCandidates, DenseCandidates>;
 using Optimizers = TypeList<Sgd, Adagrad, AdamW, RowAdagrad>;
 using Annotators = TypeList<RecordedAnnotator, SimulatedAnnotator>;

@@ -13,7 +13,6 @@
 #include <string>
 #include <utility>
 
-#include "candist/text/hashed_ngrams.hpp"
 #include "checkpoint.hpp"
 #include "interruption.hpp"
 
@@ -204,6 +203,32 @@ class Training {
   Clock::time_point saved_ = Clock::now();
 };
 
+/// The ids around every text of a student that has some: no second view drops them.
+template <class S>
+WordDropout::Ends ends_of(const S& student) {
+  if constexpr (requires { student.tokenizer().frame(); }) {
+    return {student.tokenizer().frame().before.size(), student.tokenizer().frame().after.size()};
+  }
+  return {};
+}
+
+/// Texts that fill the maximal length have lost what is behind it, or just fit.
+void warn_of_cut_texts(int max_length, const Corpus& corpus, const EncodingCache::Encoded& encoded,
+                       const RunHooks& hooks) {
+  const auto warn = [&](const EncodedTexts& texts, const Texts& source) {
+    std::int64_t full = 0;
+    for (std::int64_t row = 0; row < texts.rows(); ++row)
+      full += static_cast<std::int64_t>(texts[row].size()) >= max_length ? 1 : 0;
+    if (full == 0) return;
+    hooks.warn(std::to_string(full) + " of " + std::to_string(texts.rows()) + " texts of " +
+               shown(source.source, 200) + " have " + std::to_string(max_length) +
+               " tokens or more: what is behind is cut off; --max-length raises the limit");
+  };
+  warn(encoded.train, corpus.train);
+  if (corpus.test) warn(encoded.test, *corpus.test);
+  if (corpus.valid) warn(encoded.valid, *corpus.valid);
+}
+
 template <CandidateSet Set, class S>
 RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const Corpus& corpus,
                    const EncodingCache::Encoded& encoded, const RunHooks& hooks) {
@@ -211,12 +236,13 @@ RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const
   TrainingOptions options = prepared.chosen.training;
   options.stop = &StopOnSignal::requested();
   if (prepared.word_dropout) {
-    augmenter.augmenter = WordDropout(*prepared.word_dropout, options.seed);
+    augmenter.augmenter = WordDropout(*prepared.word_dropout, options.seed, ends_of(student));
   } else if (encoded.augmented.rows() > 0) {
     augmenter.augmenter = SecondView(encoded.augmented);
   }
   Distiller distiller(prepared.chosen.method.loss_policy, prepared.chosen.method.refinery_policy,
-                      std::move(student), std::move(prepared.chosen.optimizer), options);
+                      std::move(student), std::move(prepared.chosen.optimizer), options,
+                      prepared.chosen.schedule);
   Training<decltype(distiller), S> training(distiller, corpus, encoded, hooks,
                                             prepared.keep == PreparedRun::Keep::best);
   try {
@@ -237,19 +263,11 @@ RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const
 RunResult train(const RunSettings& settings, PreparedRun prepared, const Corpus& corpus,
                 EncodingCache& cache, const RunHooks& hooks) {
   RunResult result;
-  const HashedNgramsOptions ngrams{*settings.buckets_log2, *settings.word_ngrams,
-                                   *settings.char_min, *settings.char_max};
-  // Names what decides how texts become ids; runs of the same name share the encoded texts.
-  const std::string encoding =
-      std::to_string(ngrams.buckets_log2) + " " + std::to_string(ngrams.word_ngrams) + " " +
-      std::to_string(ngrams.char_min) + " " + std::to_string(ngrams.char_max);
   with_named<Students>(settings.student, [&]<class Listed>() {
-    typename Listed::Options options;
-    options.classes = corpus.labels.size();
-    options.seed = settings.seed;
-    options.ngrams = ngrams;
-    typename Listed::Student student(options);
-    const auto encoded = cache.get(encoding, student, corpus, std::max(1, settings.threads));
+    typename Listed::Student student = Listed::make(settings, corpus);
+    const auto encoded =
+        cache.get(Listed::encoding_of(settings), student, corpus, std::max(1, settings.threads));
+    if (settings.max_length) warn_of_cut_texts(*settings.max_length, corpus, *encoded, hooks);
     with_named<CandidateSets>(settings.candidate_set, [&]<class Set>() {
       const Set set(prepared.annotations);
       result = train_on(set, std::move(student), std::move(prepared), corpus, *encoded, hooks);
