@@ -997,27 +997,4 @@ TEST_CASE(
                   InputError);
 }
 
-TEST_CASE("a tokenizer's files are copied, and none of another stays") {
-  const TemporaryFolder from;
-  const TemporaryFolder parent;
-  const auto to = parent / "new/folder";
-  from.file("vocab.txt", "[PAD]\n");
-  from.file("tokenizer_config.json", "{}");
-  from.file("model.safetensors", "not a tokenizer's");
-  copy_tokenizer_files(from.path(), to);
-  CHECK(read_file(to / "vocab.txt") == "[PAD]\n");
-  CHECK(read_file(to / "tokenizer_config.json") == "{}");
-  CHECK_FALSE(std::filesystem::exists(to / "model.safetensors"));
-
-  from.file("tokenizer.json", std::string(3 << 20, '\0'));
-  std::filesystem::remove(from / "vocab.txt");
-  copy_tokenizer_files(from.path(), to);
-  CHECK(read_file(to / "tokenizer.json") == std::string(3 << 20, '\0'));
-  CHECK_FALSE(std::filesystem::exists(to / "vocab.txt"));
-
-  copy_tokenizer_files(from.path(), from.path() / "." / "");
-  CHECK(read_file(from / "tokenizer_config.json") == "{}");
-  const TemporaryFolder empty;
-  CHECK_THROWS_AS(copy_tokenizer_files(empty.path(), to), InputError);
-  CHECK(std::filesystem::exists(to / "tokenizer.json"));
-}
+}  // namespace

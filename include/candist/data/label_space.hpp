@@ -106,6 +106,7 @@ inline std::int64_t broken_line(std::string_view json, std::int64_t line) {
   } catch (const nlohmann::json::parse_error& error) {
     const std::size_t read = std::clamp<std::size_t>(error.byte, 1, json.size());
     line += std::count(json.begin(), json.begin() + static_cast<std::ptrdiff_t>(read) - 1, '\n');
+  } catch (const nlohmann::json::exception&) {  // a number that no double can hold: no place is told
   }
   return line;
 }

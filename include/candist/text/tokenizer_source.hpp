@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -36,21 +37,37 @@ struct TokenizerSource {
 /// That of a model's folder, for texts of at most `max_length` tokens; throws as load_tokenizer does.
 inline TokenizerSource read_tokenizer(const std::filesystem::path& folder, std::int64_t max_length);
 
-/// The files that are there.
+namespace detail {
+inline constexpr const char* tokenizer_files[] = {"tokenizer.json",
+                                                  "vocab.txt",
+                                                  "vocab.json",
+                                                  "merges.txt",
+                                                  "tokenizer_config.json",
+                                                  "special_tokens_map.json",
+                                                  "added_tokens.json"};
+}
+
+/// The files that are there. Throws RunError where one cannot be read.
 inline TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder) {
   TokenizerFiles files;
-  for (const char* name :
-       {"tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
-        "special_tokens_map.json", "added_tokens.json"}) {
+  for (const char* name : detail::tokenizer_files) {
+    std::error_code error;
+    if (!std::filesystem::exists(folder / name, error)) continue;
     std::ifstream file(folder / name, std::ios::binary);
-    if (file) files[name] = {std::istreambuf_iterator<char>(file), {}};
+    files[name] = {std::istreambuf_iterator<char>(file), {}};
+    if (!file) throw RunError("cannot read " + (folder / name).string());
   }
   return files;
 }
 
-/// Writes them, each whole or not at all.
+/// Makes the folder's tokenizer this one: writes each file whole or not at all, and removes those of
+/// another, which would contradict it.
 inline void write_tokenizer_files(const std::filesystem::path& folder,
                                   const TokenizerFiles& files) {
+  for (const char* name : detail::tokenizer_files) {
+    std::error_code ignored;
+    if (!files.contains(name)) std::filesystem::remove(folder / name, ignored);
+  }
   for (const auto& [name, content] : files) {
     AtomicFile file(folder / name);
     file.write(content);

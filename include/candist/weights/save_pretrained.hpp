@@ -2,11 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -39,23 +35,9 @@ inline void save_pretrained(const std::filesystem::path& folder, const Transform
                             std::span<const NamedTensor> tensors,
                             StoredAs stored_as = StoredAs::f32);
 
-/// Makes the tokenizer of the folder `to` that of the folder `from`: copies every file that belongs
-/// to one, and removes those in `to` that `from` has not, which would contradict it. Does nothing
-/// where both are the same folder. Throws InputError where `from` has none of them.
-inline void copy_tokenizer_files(const std::filesystem::path& from,
-                                 const std::filesystem::path& to);
-
 // ---- definitions
 
 namespace detail {
-
-inline constexpr const char* tokenizer_files[] = {"tokenizer.json",
-                                                  "vocab.txt",
-                                                  "vocab.json",
-                                                  "merges.txt",
-                                                  "tokenizer_config.json",
-                                                  "special_tokens_map.json",
-                                                  "added_tokens.json"};
 
 inline void write_whole(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
@@ -66,14 +48,6 @@ inline void write_whole(const std::filesystem::path& path, std::string_view byte
 inline void make_folder(const std::filesystem::path& folder) {
   std::error_code ignored;  // AtomicFile says what is wrong with the place
   std::filesystem::create_directories(folder, ignored);
-}
-
-inline std::string read_whole(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(path.string(), 0, std::strerror(errno), "a file that can be read");
-  std::string bytes(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) throw RunError("cannot read " + path.string());
-  return bytes;
 }
 
 }  // namespace detail
@@ -98,26 +72,6 @@ inline void save_pretrained(const std::filesystem::path& folder, const Transform
     detail::write_whole(folder / "modeling_mean_pooling.py", mean_pooling_code);
   writer.write(folder / "model.safetensors");
   detail::write_whole(folder / "config.json", json.dump(2) + "\n");
-}
-
-inline void copy_tokenizer_files(const std::filesystem::path& from,
-                                 const std::filesystem::path& to) {
-  std::error_code error;
-  if (std::filesystem::equivalent(from, to, error)) return;
-  std::vector<std::pair<const char*, std::string>> copies;  // all are read before any is written
-  for (const char* file : detail::tokenizer_files) {
-    if (std::filesystem::exists(from / file))
-      copies.emplace_back(file, detail::read_whole(from / file));
-  }
-  if (copies.empty()) {
-    throw InputError(from.string(), 0, "no tokenizer",
-                     "tokenizer.json, vocab.txt, or vocab.json and merges.txt");
-  }
-  detail::make_folder(to);
-  for (const char* file : detail::tokenizer_files) {
-    if (!std::filesystem::exists(from / file)) std::filesystem::remove(to / file, error);
-  }
-  for (const auto& [file, bytes] : copies) detail::write_whole(to / file, bytes);
 }
 
 }  // namespace candist
