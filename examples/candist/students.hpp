@@ -90,9 +90,9 @@ struct TransformerStudent {
   using Student = Transformer;
   using DefaultOptimizer = AdamW;
   static constexpr const char* name = Student::name;
-  static constexpr int epochs = 10;
+  static constexpr int epochs = 20;  ///< of fresh weights, as the learning rate
   static constexpr int batch = 32;
-  static constexpr float learning_rate = 1e-4f;
+  static constexpr float learning_rate = 1e-3f;
   static constexpr float weight_decay = 0.01f;
   static constexpr float max_gradient_norm = 1.0f;
 
@@ -105,7 +105,7 @@ struct TransformerStudent {
               {{"head", Pooling::bert_pooler}, {"mean", Pooling::mean}});
     join.has(s.pretrained);
     join.has(s.dropout);
-    if (!s.pretrained.empty()) return;
+    if (!s.pretrained.empty()) return join_pretrained(s);
     TransformerConfig fresh = fresh_config();
     join.number(s.dropout, fresh.hidden_dropout);
     join.number(s.layers, fresh.layers);
@@ -114,6 +114,8 @@ struct TransformerStudent {
   }
   static Student make(const RunSettings& settings, const Corpus& corpus);
   static std::string encoding_of(const RunSettings& settings);
+  /// What fine-tuning takes where nothing is said; reads the folder's config.json.
+  static void join_pretrained(RunSettings& settings);
   /// The shape of a model that a few thousand texts can teach from nothing.
   static TransformerConfig fresh_config();
 };

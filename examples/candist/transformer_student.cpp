@@ -25,6 +25,14 @@ TransformerConfig TransformerStudent::fresh_config() {
   return config;
 }
 
+void TransformerStudent::join_pretrained(RunSettings& s) {
+  // Small encoders want more than the paper's 3e-5 for RoBERTa-base (docs/transformer.md).
+  constexpr int small = 384;
+  const int width = read_transformer_config(s.pretrained).width;
+  if (!s.learning_rate) s.learning_rate = width <= small ? 2e-4f : 3e-5f;
+  if (!s.epochs) s.epochs = 5;
+}
+
 Transformer TransformerStudent::make(const RunSettings& settings, const Corpus& corpus) {
   TransformerOptions options;
   for (int label = 0; label < corpus.labels.size(); ++label)

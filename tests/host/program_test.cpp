@@ -4,6 +4,8 @@
 // The program through its real command line.
 #if defined(CANDIST_PROGRAM)
 
+#include "support/program.hpp"
+
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,114 +21,9 @@
 
 #include "candist/counter_rng.hpp"
 #include "candist/methods.hpp"
-#include "support/catch.hpp"
-#include "support/temporary_folder.hpp"
 
-using candist::testing::read_file;
-using candist::testing::TemporaryFolder;
+using namespace candist::testing;
 using nlohmann::json;
-
-namespace {
-
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-Outcome candist_program(const TemporaryFolder& folder, const std::string& arguments) {
-  const std::string command = "cd '" + folder.path().string() + "' && '" CANDIST_PROGRAM "' " +
-                              arguments + " >out.txt 2>err.txt </dev/null";
-  const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          read_file(folder / "out.txt"), read_file(folder / "err.txt")};
-}
-
-/// Two hundred texts of three classes with gold labels, and a hundred to test on.
-void write_corpus(const TemporaryFolder& folder) {
-  const char* const words[3][3] = {
-      {"apple", "pear", "plum"}, {"car", "bus", "tram"}, {"red", "blue", "pink"}};
-  const char* const names[3] = {"fruit", "vehicle", "colour"};
-  for (const char* file : {"train.jsonl", "test.jsonl"}) {
-    std::string lines;
-    const int n = file[1] == 'r' ? 200 : 100;
-    for (int i = 0; i < n; ++i) {
-      candist::CounterRng rng(static_cast<std::uint64_t>(n), candist::RandomPurpose::resampling, 0,
-                              static_cast<std::uint64_t>(i));
-      const std::uint32_t c = rng.below(3);
-      lines += json{{"id", "t" + std::to_string(i)},
-                    {"text", std::string(words[c][rng.below(3)]) + " " + words[c][rng.below(3)] +
-                                 " x" + std::to_string(rng.below(30))},
-                    {"label", names[c]}}
-                   .dump() +
-               "\n";
-    }
-    folder.file(file, lines);
-  }
-  folder.file("labels.txt", "fruit\nvehicle\ncolour\n");
-}
-
-const std::string inputs =
-    "--data train.jsonl --candidates ann.jsonl --labels labels.txt --test test.jsonl ";
-
-/// The corpus and annotations of it, good ones.
-void write_inputs(const TemporaryFolder& folder) {
-  write_corpus(folder);
-  REQUIRE(candist_program(folder,
-                          "annotate --coverage 0.95 --mean-set-size 1.3 --data train.jsonl "
-                          "--labels labels.txt --out ann.jsonl")
-              .code == 0);
-}
-
-/// Starts the program with its output in out.txt and err.txt.
-pid_t start(const TemporaryFolder& folder, const std::string& arguments) {
-  const std::string command = "cd '" + folder.path().string() + "' && exec '" CANDIST_PROGRAM "' " +
-                              arguments + " >out.txt 2>err.txt";
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-    _exit(127);
-  }
-  return child;
-}
-int status_of(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status;
-}
-void wait_until(const std::function<bool()>& holds) {
-  for (int i = 0; i < 4000 && !holds(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  REQUIRE(holds());
-}
-
-std::size_t line_count(const std::string& text) {
-  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
-/// A training that is interrupted by Ctrl-C after a few epochs.
-void interrupt_training(const TemporaryFolder& folder, const std::string& arguments,
-                        const std::string& out) {
-  const pid_t child = start(folder, "distill " + arguments + " --quiet --out " + out);
-  wait_until([&] { return line_count(read_file(folder / out / "log.jsonl")) >= 3; });
-  kill(child, SIGINT);
-  const int status = status_of(child);
-  REQUIRE(WIFEXITED(status));
-  REQUIRE(WEXITSTATUS(status) == 130);
-}
-
-/// The call is refused: 2, one line that holds the words.
-void check_refused(const TemporaryFolder& folder, const std::string& arguments,
-                   const std::string& words) {
-  const Outcome run = candist_program(folder, arguments);
-  INFO(arguments << "\n" << run.err);
-  CHECK(run.code == 2);
-  CHECK(line_count(run.err) == 1);
-  CHECK(run.err.find(words) != std::string::npos);
-}
-
-}  // namespace
 
 TEST_CASE("annotate, score, distill, predict: from texts to labels", "[program]") {
   const TemporaryFolder folder;

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 The candist authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Rewrites pretrained_*.md: the published methods on a pretrained student, fine-tuned on the CPU; about an
+# hour and a half on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
+#   bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER [wordnet|pico|trec ...]
+# WordNet needs Debian's wordnet-base; PICO and TREC need the texts of ../shared/data beside the checkout
+# (no clear licence, so not here) and stay as they are without them.
+set -euo pipefail
+program=$(realpath "${1:?the candist program, e.g. build/bin/candist}")
+model=$(realpath "${2:?the folder of all-MiniLM-L6-v2, see examples/fetch_minilm.sh}")
+shift 2
+sets=("$@")
+[ ${#sets[@]} -gt 0 ] || sets=(trec wordnet pico)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+shared=$here/../../../shared/data
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+commit=$("$program" --version | sed -n 's/^commit *//p')
+seeds=1,2,3
+methods=distillation,average,proden,freeal,candist,supervised
+
+# study NAME TITLE EPOCHS METHODS FILES... : two ablates (all methods; the refinery alone), one page
+study() {
+  local name=$1 title=$2 epochs=$3 methods=$4 begin=$SECONDS
+  shift 4
+  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds")
+  echo "== $name"
+  "$program" ablate "${common[@]}" --method "$methods" --out "$name" >/dev/null
+  local pages=("$name/summary.md")
+  if [[ $methods == *candist* ]]; then
+    "$program" ablate "${common[@]}" --method candist --consistency 0 --mixup 0 --out "$name.dr" >/dev/null
+    pages+=("$name.dr/summary.md")
+  fi
+  {
+    printf '# %s\n\n' "$title"
+    printf 'candist %s, %s, %s cores, %s minutes. all-MiniLM-L6-v2 fine-tuned, %s epochs, the rest by default. ' \
+      "$commit" "$(date -u +%F)" "$(nproc)" $(((SECONDS - begin + 30) / 60)) "$epochs"
+    # shellcheck disable=SC2016 # the backquotes are Markdown's
+    printf 'Rewrite: `bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER %s`.\n\n' "${name#pretrained_}"
+    "$program" score "${score[@]}" 2>/dev/null | awk -F '  +' '
+      /^mean set size/ { size = $2 }
+      /^coverage/ { coverage = $2 }
+      /^accuracy of the first label/ { single = $2; sub(/.* /, "", single) }
+      END { if (size != "") printf "The teacher: first label right for %s %%, gold among the candidates for %s %%, %s candidates a text.\n\n", single, coverage, size }'
+    cat "${pages[0]}"
+    if [ ${#pages[@]} -gt 1 ]; then
+      printf '\nThe refinery alone, without consistency and mixup:\n\n'
+      cat "${pages[1]}"
+    fi
+  } >"$here/$name.md"
+}
+
+for set in "${sets[@]}"; do
+  folder=$shared/$set
+  case $set in
+    wordnet)
+      "$program" demo --out demo --seeds 1 --epochs 1 --quiet >/dev/null
+      files=(--data demo/train.jsonl --test demo/test.jsonl --labels demo/labels.json --augmented demo/train.augmented.jsonl)
+      annotations=demo/train.ca_all.jsonl
+      ;;
+    pico | trec)
+      if [ ! -d "$folder" ]; then
+        echo "== no ../shared/data/$set: pretrained_$set.md stays as it is"
+        continue
+      fi
+      files=(--data "$folder/train.jsonl" --test "$folder/test.jsonl" --labels "$folder/labels.json")
+      annotations=$folder/train.ca_all.jsonl
+      ;;
+    *) echo "refresh_pretrained: found \"$set\", expected wordnet, pico or trec" >&2; exit 2 ;;
+  esac
+  score=(--data "${files[1]}" --labels "${files[5]}" --candidates "$annotations")
+  case $set in
+    wordnet) study pretrained_wordnet "WordNet, candidates of ca_all, pretrained student" 4 "$methods" "${files[@]}" --candidates "$annotations" ;;
+    pico) study pretrained_pico "PICO, candidates of ca_all, pretrained student" 3 "$methods" "${files[@]}" --candidates "$annotations" ;;
+    trec) score=(--help); study pretrained_trec "TREC, gold labels, pretrained student" 4 supervised "${files[@]}" ;;
+  esac
+done

@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The transformer through the program's real command line.
+#if defined(CANDIST_PROGRAM)
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+
+#include "support/program.hpp"
+
+using namespace candist::testing;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path fixtures = fs::path(__FILE__).parent_path().parent_path() / "fixtures" / "encoders";
+
+/// Everything at once: consistency through word dropout, mixup, selection after one epoch.
+const std::string full_method =
+    inputs + "--student transformer --word-dropout 0.2 --warmup-epochs 1 --ramp-epochs 2 --quiet ";
+const std::string small = "--layers 1 --width 16 --heads 2 --lr 3e-3 ";
+
+/// A copy of a fixture to spoil.
+fs::path copy_of(const TemporaryFolder& folder, const std::string& model, const std::string& name) {
+  fs::create_directories(folder / name);
+  for (const fs::directory_entry& entry : fs::directory_iterator(fixtures / model))
+    fs::copy_file(entry.path(), folder / name / entry.path().filename());
+  return folder / name;
+}
+
+void check_same_run(const TemporaryFolder& folder, const std::string& a, const std::string& b) {
+  for (const char* file : {"labels.jsonl", "test_labels.jsonl", "model/model.safetensors"}) {
+    INFO(file);
+    const std::string content = read_file(folder / a / file);
+    CHECK_FALSE(content.empty());
+    CHECK(content == read_file(folder / b / file));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the full method on a transformer with fresh weights", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const Outcome run = candist_program(
+      folder, "distill " + full_method + small + "--epochs 12 --threads 1 --out one --json");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  CHECK(json::parse(run.out)["test_accuracy"] > 0.9);
+  for (const char* file : {"config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json",
+                           "labels.json", "student.json", "candist.json"})
+    CHECK(fs::exists(folder / "one/model" / file));
+
+  // Threads change no bit.
+  REQUIRE(candist_program(folder,
+                          "distill " + full_method + small + "--epochs 12 --threads 3 --out three")
+              .code == 0);
+  check_same_run(folder, "one", "three");
+
+  // The saved model gives the same labels, and can be what another student starts from.
+  REQUIRE(candist_program(folder, "predict --quiet --model one --data test.jsonl --out again.jsonl")
+              .code == 0);
+  CHECK(read_file(folder / "again.jsonl") == read_file(folder / "one/test_labels.jsonl"));
+  const Outcome further = candist_program(
+      folder, "distill " + full_method +
+                  "--pretrained one/model --max-length 16 --epochs 1 --out further --json");
+  INFO(further.err);
+  REQUIRE(further.code == 0);
+  CHECK(json::parse(further.out)["test_accuracy"] > 0.9);
+}
+
+TEST_CASE("kill -9 at random moments: a resumed transformer has the bytes of an uninterrupted one",
+          "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const std::string options = full_method + "--pretrained '" + (fixtures / "tiny_bert").string() +
+                              "' --max-length 20 --epochs 12 --valid test.jsonl --keep best ";
+  REQUIRE(candist_program(folder, "distill " + options + "--out whole").code == 0);
+  candist::CounterRng rng(std::random_device{}(), candist::RandomPurpose::resampling, 0, 0);
+  const auto checkpoint = folder / "part/checkpoint/checkpoint.bin";
+  const auto epochs_done = [&] { return line_count(read_file(folder / "part/log.jsonl")); };
+  int resumed = 0;
+  for (int round = 0; round < 5; ++round) {
+    const bool resume = fs::exists(checkpoint);
+    resumed += resume ? 1 : 0;
+    const std::size_t enough = epochs_done() + 1 + rng.below(3);
+    const pid_t child = start(folder, "distill --checkpoint-seconds 0 --out part " +
+                                          (resume ? std::string("--resume --quiet") : options));
+    int status = 0;
+    bool ended = false;
+    while (!(ended = waitpid(child, &status, WNOHANG) == child) && epochs_done() < enough)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (ended) break;
+    std::this_thread::sleep_for(std::chrono::microseconds(rng.below(20000)));
+    kill(child, SIGKILL);
+    status_of(child);
+  }
+  if (fs::exists(checkpoint)) {
+    ++resumed;
+    REQUIRE(candist_program(folder, "distill --resume --quiet --out part").code == 0);
+  }
+  CHECK(resumed > 0);
+  CHECK(epochs_done() == 12);
+  check_same_run(folder, "part", "whole");
+  CHECK_FALSE(fs::exists(folder / "part/checkpoint"));
+}
+
+TEST_CASE("ablate on a pretrained student", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const Outcome run = candist_program(
+      folder, "ablate " + inputs + "--student transformer --pretrained '" +
+                  (fixtures / "tiny_roberta").string() +
+                  "' --max-length 20 --method distillation,candist --pooling head,mean "
+                  "--epochs 1 --quiet --out study");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  CHECK(line_count(read_file(folder / "study/results.jsonl")) == 4);
+}
+
+TEST_CASE("a model folder that will not do is refused in one line, before anything is written",
+          "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const std::string call = "distill " + inputs + "--student transformer --epochs 1 --out never ";
+  const auto refused = [&](const std::string& options, const std::string& words) {
+    check_refused(folder, call + options, words);
+    CHECK_FALSE(fs::exists(folder / "never"));
+  };
+  refused("--pretrained nowhere", "nowhere");
+  refused("--pretrained '" + (fixtures / "tiny_bert").string() + "' --max-length 41", "40 tokens");
+  refused("--max-length 2", "--max-length");
+  refused("--pooling last", "head, mean");
+  refused("--width 20", "multiple of 8");
+  refused("--dropout 1", "--dropout");
+  refused("--lr-warmup 2", "--lr-warmup");
+
+  const fs::path other = copy_of(folder, "tiny_bert", "gpt");
+  std::string config = read_file(other / "config.json");
+  const std::string type = "\"model_type\": \"bert\"";
+  config.replace(config.find(type), type.size(), "\"model_type\": \"gpt2\"");
+  std::ofstream(other / "config.json") << config;
+  refused("--pretrained gpt --max-length 20", "gpt2");
+
+  const fs::path cut = copy_of(folder, "tiny_bert", "cut");
+  fs::resize_file(cut / "model.safetensors", 50000);
+  refused("--pretrained cut --max-length 20", "model.safetensors");
+
+  const fs::path more = copy_of(folder, "tiny_bert", "more");
+  std::ofstream(more / "vocab.txt", std::ios::app) << "another\n";
+  refused("--pretrained more --max-length 20", "does not fit the weights");
+}
+
+TEST_CASE("what has no effect, and texts that are cut, are said", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const auto said = [&](const std::string& options, const std::string& words) {
+    const Outcome run =
+        candist_program(folder, "distill " + inputs + "--epochs 1 --quiet --out run " + options);
+    INFO(options << "\n" << run.err);
+    CHECK(run.code == 0);
+    CHECK(run.err.find(words) != std::string::npos);
+  };
+  said("--student transformer --word-ngrams 2 " + small, "--word-ngrams has no effect");
+  said("--student linear --layers 2", "--layers has no effect");
+  said("--student transformer --layers 2 --max-length 20 --pretrained '" +
+           (fixtures / "tiny_bert").string() + "'",
+       "--layers has no effect");
+  said("--student transformer --max-length 3 " + small, "200 of 200 texts");
+}
+
+#endif
