@@ -27,7 +27,7 @@ methods=distillation,average,proden,freeal,candist,supervised
 study() {
   local name=$1 title=$2 epochs=$3 methods=$4 begin=$SECONDS
   shift 4
-  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds")
+  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --warmup-epochs 1 --seed "$seeds")
   echo "== $name"
   "$program" ablate "${common[@]}" --method "$methods" --out "$name" >/dev/null
   local pages=("$name/summary.md")
@@ -37,7 +37,7 @@ study() {
   fi
   {
     printf '# %s\n\n' "$title"
-    printf 'candist %s, %s, %s cores, %s minutes. all-MiniLM-L6-v2 fine-tuned, %s epochs, the rest by default. ' \
+    printf 'candist %s, %s, %s cores, %s minutes. all-MiniLM-L6-v2 fine-tuned, %s epochs, 1 of them before candist and freeal select, the rest by default. ' \
       "$commit" "$(date -u +%F)" "$(nproc)" $(((SECONDS - begin + 30) / 60)) "$epochs"
     # shellcheck disable=SC2016 # the backquotes are Markdown's
     printf 'Rewrite: `bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER %s`.\n\n' "${name#pretrained_}"

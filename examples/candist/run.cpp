@@ -74,6 +74,9 @@ nlohmann::json fingerprint_of(const RunSettings& settings, const nlohmann::json&
 void check_run(const RunSettings& settings, const Corpus& corpus) {
   RunSettings copy = settings;
   labels_to_learn(method_names(settings), choose(copy).method.labels, corpus);
+  with_named<Students>(settings.student, [&]<class Listed>() {
+    if constexpr (requires { Listed::check(settings, corpus); }) Listed::check(settings, corpus);
+  });
 }
 
 std::vector<std::string> notes_on(const RunSettings& settings, const Corpus& corpus,

@@ -58,8 +58,8 @@ struct RunHooks {
   std::filesystem::path model;  ///< folder of the trained student; empty: not saved
 };
 
-/// Throws InputError where the corpus lacks what the method of the settings learns from. For before a
-/// run leaves its first trace.
+/// Throws InputError where the corpus lacks what the method of the settings learns from, or the student
+/// cannot be made. For before a run leaves its first trace.
 void check_run(const RunSettings& settings, const Corpus& corpus);
 
 /// What a person should know of a run before it starts, a line each. `given` are the options that

@@ -34,6 +34,7 @@ namespace candist::program {
 //   join(join, settings)          the options that it has: join.number(setting, place) takes over what
 //                                 was given, and notes in the setting what it came to
 //   make(settings, corpus)        the student of resolved settings
+//   check(settings, corpus)       throws InputError where make would (optional)
 //   encoding_of(settings)         names how texts become ids: runs of the same name share them
 
 HashedNgramsOptions ngrams_of(const RunSettings& settings);
@@ -113,6 +114,7 @@ struct TransformerStudent {
     join.number(s.heads, fresh.heads);
   }
   static Student make(const RunSettings& settings, const Corpus& corpus);
+  static void check(const RunSettings& settings, const Corpus& corpus);
   static std::string encoding_of(const RunSettings& settings);
   /// What fine-tuning takes where nothing is said; reads the folder's config.json.
   static void join_pretrained(RunSettings& settings);

@@ -4,6 +4,9 @@
 // The one place where the transformer is compiled.
 #include "students.hpp"
 
+#include <mutex>
+#include <set>
+
 template class candist::TransformerNetwork<candist::Gelu>;
 
 namespace candist::program {
@@ -59,6 +62,17 @@ Transformer TransformerStudent::make(const RunSettings& settings, const Corpus& 
       make_tokenizer(corpus.train.texts, corpus.train.rows(), options.max_length);
   config.vocabulary = static_cast<int>(tokenizer.tokenizer->vocabulary().size());
   return {config, tokenizer, options};
+}
+
+void TransformerStudent::check(const RunSettings& settings, const Corpus& corpus) {
+  // The runs of a study mostly share their folder.
+  static std::mutex mutex;
+  static std::set<std::string> checked;
+  const std::lock_guard lock(mutex);
+  const std::string key = encoding_of(settings) + " " + settings.pooling;
+  if (settings.pretrained.empty() || checked.contains(key)) return;
+  make(settings, corpus);
+  checked.insert(key);
 }
 
 std::string TransformerStudent::encoding_of(const RunSettings& s) {

@@ -16,7 +16,7 @@ using namespace candist;
 
 namespace {
 
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 bool processor_has(int width) {
   if (width <= register_width()) return true;
@@ -45,7 +45,7 @@ struct Matrix {
         columns(c),
         stride((lies_turned ? r : c) + gap),
         turned(lies_turned),
-        values(static_cast<std::size_t>(stride * (lies_turned ? c : r)), nan) {
+        values(static_cast<std::size_t>(stride * (lies_turned ? c : r)), not_a_number) {
     CounterRng rng(seed, RandomPurpose::resampling, static_cast<std::uint64_t>(r),
                    static_cast<std::uint64_t>(c));
     for (std::int64_t i = 0; i < rows; ++i) {
@@ -275,7 +275,7 @@ TEST_CASE("what is not finite stays in its row of A and its column of B", "[matr
   if (!processor_has(width)) return;
   Matrix a(15, 9, GENERATE(false, true), 0, 11, whole_number);
   Matrix b(9, 37, GENERATE(false, true), 0, 12, whole_number);
-  a.at(3, 8) = nan;
+  a.at(3, 8) = not_a_number;
   b.at(2, 36) = std::numeric_limits<float>::infinity();  // beside the padding of its panel
   Place c(a.rows, b.columns);
   multiply_as(width, a.factor(), b.factor(), c.result(), Product::replaces);
@@ -290,7 +290,7 @@ TEST_CASE("what is not finite stays in its row of A and its column of B", "[matr
 TEST_CASE("multiply takes views, and a depth of nothing", "[matrix_product]") {
   std::vector<float> a{1, 2, 3, 4, 5, 6};
   std::vector<float> b{1, 0, 0, 1, 2, 3};
-  std::vector<float> c(4, nan);
+  std::vector<float> c(4, not_a_number);
   const MatrixView<float> left{a.data(), 2, 3}, right{b.data(), 3, 2}, product{c.data(), 2, 2};
   multiply(left, MatrixView<const float>(right), product, Product::replaces);
   CHECK(c == std::vector<float>{7, 11, 16, 23});

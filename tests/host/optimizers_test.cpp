@@ -255,3 +255,176 @@ TEST_CASE("schedules", "[optimizers]") {
   CHECK(CosineDecay{}.factor(0.5f) == Approx(0.5f));
   CHECK(ConstantRate{}.factor(0.9f) == 1.0f);
 }
+
+// ---- clipping and threads
+
+namespace {
+
+/// Dense and row-sparse blocks, some large enough to be cut up for threads.
+struct Model {
+  struct Block {
+    std::string name;
+    Rows access;
+    std::int64_t rows, width;
+    std::vector<float> values, gradient;
+    std::vector<std::int32_t> touched;
+  };
+  std::vector<Block> parts;
+
+  Model() {
+    // A matrix of several parts and an odd rest; a wide row that is a part alone; a bias; rows of
+    // which a third are touched, of several parts; rows of which none is touched.
+    add("matrix", Rows::dense, 701, 301, 1);
+    add("wide", Rows::dense, 2, 70001, 1);
+    add("bias", Rows::dense, 1, 5, 1);
+    add("words", Rows::sparse, 1500, 170, 3);
+    add("unused", Rows::sparse, 10, 4, 0);
+  }
+  void add(const char* name, Rows access, std::int64_t n, std::int64_t w, int every) {
+    Block block{name, access, n, w, std::vector<float>(static_cast<std::size_t>(n * w), 1.0f), {}, {}};
+    for (std::int64_t row = n - 1; access == Rows::sparse && every > 0 && row >= 0; row -= every)
+      block.touched.push_back(static_cast<std::int32_t>(row));
+    const auto gradients = access == Rows::dense ? n : static_cast<std::int64_t>(block.touched.size());
+    block.gradient.resize(static_cast<std::size_t>(gradients * w));
+    parts.push_back(std::move(block));
+  }
+  /// Those of step t. Blocks of different sizes of gradients, so that each counts.
+  void set_gradients(int t, float scale = 1.0f) {
+    std::uint64_t number = 0;
+    for (Block& part : parts) {
+      CounterRng rng(4, RandomPurpose::resampling, static_cast<std::uint64_t>(t), number++);
+      const float size = number % 2 == 0 ? 0.3f : 2.0f;
+      for (float& g : part.gradient) g = scale * (size * rng.normal());
+    }
+  }
+  std::vector<ParameterBlock> blocks() {
+    std::vector<ParameterBlock> blocks;
+    for (Block& part : parts)
+      blocks.push_back({part.name, part.values, part.rows, part.width, part.access, Decay::weight,
+                        part.gradient, part.touched});
+    return blocks;
+  }
+  /// Of all gradients.
+  double norm() const {
+    double squares = 0.0;
+    for (const Block& part : parts) {
+      for (const float g : part.gradient) squares += static_cast<double>(g) * g;
+    }
+    return std::sqrt(squares);
+  }
+  std::vector<float> values() const {
+    std::vector<float> all;
+    for (const Block& part : parts) all.insert(all.end(), part.values.begin(), part.values.end());
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the norm of gradients is that of all blocks together", "[optimizers]") {
+  const int threads = GENERATE(1, 2, 3);
+  Model model;
+  model.set_gradients(1);
+  const double truth = model.norm();
+  double plainly = 0.0;  // the plain float loop a row, as there is one float a row
+  for (const Model::Block& part : model.parts) {
+    for (std::size_t i = 0; i < part.gradient.size(); i += static_cast<std::size_t>(part.width)) {
+      float squares = 0.0f;
+      for (std::size_t k = i; k < i + static_cast<std::size_t>(part.width); ++k)
+        squares += part.gradient[k] * part.gradient[k];
+      plainly += static_cast<double>(squares);
+    }
+  }
+  const double allowed = 2.0 * std::abs(std::sqrt(plainly) - truth) + 1e-7 * truth;
+  OptimizerState state({}, {.max_gradient_norm = 1.0f, .threads = threads});
+  const std::vector<ParameterBlock> blocks = model.blocks();
+  state.begin_step(blocks, 0.1f);
+  CHECK(std::abs(state.gradient_norm() - truth) <= allowed);
+  CHECK(state.gradient_scale() == static_cast<float>(1.0 / (state.gradient_norm() + 1e-6)));
+  AdamW optimizer({.max_gradient_norm = 1.0f, .threads = threads});
+  std::vector<ParameterBlock> again = model.blocks();
+  optimizer.step(again, 0.1f);
+  CHECK(optimizer.gradient_norm() == state.gradient_norm());
+}
+
+TEST_CASE("gradients are scaled where their norm is larger than allowed, and only there",
+          "[optimizers]") {
+  Model model;
+  model.set_gradients(1);
+  const double norm = model.norm();
+  const std::vector<ParameterBlock> blocks = model.blocks();
+  const auto scale = [&](float most) {
+    OptimizerState state({}, {.max_gradient_norm = most});
+    state.begin_step(blocks, 0.1f);
+    return state.gradient_scale();
+  };
+  CHECK(scale(0.0f) == 1.0f);
+  CHECK(scale(static_cast<float>(norm * 1.001)) == 1.0f);
+  CHECK(scale(static_cast<float>(norm * 0.999)) == Approx(0.999).epsilon(1e-6));
+  CHECK(scale(static_cast<float>(norm / 8)) == Approx(0.125).epsilon(1e-6));
+  // Of each step anew.
+  OptimizerState state({}, {.max_gradient_norm = static_cast<float>(norm / 2)});
+  state.begin_step(blocks, 0.1f);
+  CHECK(state.gradient_scale() < 1.0f);
+  model.set_gradients(1, 0.1f);
+  state.begin_step(blocks, 0.1f);
+  CHECK(state.gradient_scale() == 1.0f);
+  // Gradients of 0 have a norm of 0, and stay.
+  model.set_gradients(1, 0.0f);
+  state.begin_step(blocks, 0.1f);
+  CHECK(state.gradient_norm() == 0.0);
+  CHECK(state.gradient_scale() == 1.0f);
+}
+
+TEMPLATE_TEST_CASE("a clipped step is the step of gradients scaled by hand", "[optimizers]", Sgd,
+                   Adagrad, RowAdagrad, AdamW) {
+  const int threads = GENERATE(1, 2);
+  Model clipped, scaled;
+  TestType clipping({.weight_decay = 0.1f, .max_gradient_norm = 1.0f, .threads = threads});
+  TestType plain({.weight_decay = 0.1f});
+  constexpr int steps = 3;
+  for (int t = 1; t <= steps; ++t) {
+    clipped.set_gradients(t);
+    scaled.set_gradients(t);
+    const auto scale = static_cast<float>(1.0 / (scaled.norm() + 1e-6));
+    REQUIRE(scale < 0.1f);
+    for (Model::Block& part : scaled.parts) {
+      for (float& g : part.gradient) g *= scale;
+    }
+    std::vector<ParameterBlock> blocks = clipped.blocks(), others = scaled.blocks();
+    clipping.step(blocks, 0.05f);
+    plain.step(others, 0.05f);
+  }
+  // Both round the weights, of about 1, twice a step to 2^-24, after updates of about the rate, 0.05,
+  // that differ in a few last places.
+  const std::vector<float> a = clipped.values(), b = scaled.values();
+  REQUIRE(a.size() == b.size());
+  double worst = 0.0;
+  bool moved = false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+    moved |= a[i] != 1.0f;
+  }
+  CHECK(moved);
+  CHECK(worst <= steps * 4.0 * 0x1p-24);
+}
+
+TEMPLATE_TEST_CASE("threads change no bit of a step", "[optimizers]", Sgd, Adagrad, RowAdagrad,
+                   AdamW) {
+  const float most = GENERATE(0.0f, 1.0f);
+  const auto trained = [&](int threads) {
+    Model model;
+    TestType optimizer({.weight_decay = 0.1f, .max_gradient_norm = most, .threads = threads});
+    for (int t = 1; t <= 3; ++t) {
+      model.set_gradients(t);
+      std::vector<ParameterBlock> blocks = model.blocks();
+      optimizer.step(blocks, 0.05f);
+    }
+    std::vector<ParameterBlock> blocks = model.blocks();
+    optimizer.settle(blocks);
+    return model.values();
+  };
+  const std::vector<float> alone = trained(1);
+  CHECK((trained(2) == alone));  // in brackets: half a million floats are no message
+  CHECK((trained(3) == alone));
+}

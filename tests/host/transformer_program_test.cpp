@@ -21,8 +21,8 @@ const fs::path fixtures = fs::path(__FILE__).parent_path().parent_path() / "fixt
 
 /// Everything at once: consistency through word dropout, mixup, selection after one epoch.
 const std::string full_method =
-    inputs + "--student transformer --word-dropout 0.2 --warmup-epochs 1 --ramp-epochs 2 --quiet ";
-const std::string small = "--layers 1 --width 16 --heads 2 --lr 3e-3 ";
+    inputs + "--student transformer --word-dropout 0.2 --ramp-epochs 2 --quiet ";
+const std::string small = "--layers 1 --width 32 --heads 2 --lr 3e-3 ";
 
 /// A copy of a fixture to spoil.
 fs::path copy_of(const TemporaryFolder& folder, const std::string& model, const std::string& name) {
@@ -46,8 +46,9 @@ void check_same_run(const TemporaryFolder& folder, const std::string& a, const s
 TEST_CASE("the full method on a transformer with fresh weights", "[transformer_program]") {
   const TemporaryFolder folder;
   write_inputs(folder);
-  const Outcome run = candist_program(
-      folder, "distill " + full_method + small + "--epochs 12 --threads 1 --out one --json");
+  const Outcome run =
+      candist_program(folder, "distill " + full_method + small +
+                                  "--epochs 60 --warmup-epochs 40 --threads 1 --out one --json");
   INFO(run.err);
   REQUIRE(run.code == 0);
   CHECK(json::parse(run.out)["test_accuracy"] > 0.9);
@@ -56,8 +57,8 @@ TEST_CASE("the full method on a transformer with fresh weights", "[transformer_p
     CHECK(fs::exists(folder / "one/model" / file));
 
   // Threads change no bit.
-  REQUIRE(candist_program(folder,
-                          "distill " + full_method + small + "--epochs 12 --threads 3 --out three")
+  REQUIRE(candist_program(folder, "distill " + full_method + small +
+                                      "--epochs 60 --warmup-epochs 40 --threads 3 --out three")
               .code == 0);
   check_same_run(folder, "one", "three");
 
@@ -65,9 +66,10 @@ TEST_CASE("the full method on a transformer with fresh weights", "[transformer_p
   REQUIRE(candist_program(folder, "predict --quiet --model one --data test.jsonl --out again.jsonl")
               .code == 0);
   CHECK(read_file(folder / "again.jsonl") == read_file(folder / "one/test_labels.jsonl"));
-  const Outcome further = candist_program(
-      folder, "distill " + full_method +
-                  "--pretrained one/model --max-length 16 --epochs 1 --out further --json");
+  const Outcome further =
+      candist_program(folder, "distill " + full_method +
+                                  "--pretrained one/model --max-length 16 --epochs 2 "
+                                  "--warmup-epochs 1 --out further --json");
   INFO(further.err);
   REQUIRE(further.code == 0);
   CHECK(json::parse(further.out)["test_accuracy"] > 0.9);
@@ -77,8 +79,9 @@ TEST_CASE("kill -9 at random moments: a resumed transformer has the bytes of an 
           "[transformer_program]") {
   const TemporaryFolder folder;
   write_inputs(folder);
-  const std::string options = full_method + "--pretrained '" + (fixtures / "tiny_bert").string() +
-                              "' --max-length 20 --epochs 12 --valid test.jsonl --keep best ";
+  const std::string options =
+      full_method + "--pretrained '" + (fixtures / "tiny_bert").string() +
+      "' --max-length 20 --epochs 12 --warmup-epochs 1 --valid test.jsonl --keep best ";
   REQUIRE(candist_program(folder, "distill " + options + "--out whole").code == 0);
   candist::CounterRng rng(std::random_device{}(), candist::RandomPurpose::resampling, 0, 0);
   const auto checkpoint = folder / "part/checkpoint/checkpoint.bin";
@@ -126,7 +129,7 @@ TEST_CASE("a model folder that will not do is refused in one line, before anythi
           "[transformer_program]") {
   const TemporaryFolder folder;
   write_inputs(folder);
-  const std::string call = "distill " + inputs + "--student transformer --epochs 1 --out never ";
+  const std::string call = "distill " + inputs + "--student transformer --epochs 5 --out never ";
   const auto refused = [&](const std::string& options, const std::string& words) {
     check_refused(folder, call + options, words);
     CHECK_FALSE(fs::exists(folder / "never"));
@@ -151,7 +154,7 @@ TEST_CASE("a model folder that will not do is refused in one line, before anythi
   refused("--pretrained cut --max-length 20", "model.safetensors");
 
   const fs::path more = copy_of(folder, "tiny_bert", "more");
-  std::ofstream(more / "vocab.txt", std::ios::app) << "another\n";
+  std::ofstream(more / "vocab.txt", std::ios::app) << "onemoreword\n";
   refused("--pretrained more --max-length 20", "does not fit the weights");
 }
 

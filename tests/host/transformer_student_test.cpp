@@ -47,6 +47,30 @@ Transformer tiny(const std::string& model, int threads, Pooling pooling, int cla
   return Transformer::from_pretrained(fixtures / model, options);
 }
 
+/// One layer, as narrow as can be: sizes that no model of the fixtures has.
+Transformer narrow() {
+  TransformerConfig config;
+  config.width = 16;
+  config.heads = 2;
+  config.layers = 1;
+  config.inner_width = 24;
+  config.positions = 32;
+  config.classes = 3;
+  const TokenizerSource tokenizer = make_tokenizer(sentences, 6, 32);
+  config.vocabulary = static_cast<int>(tokenizer.tokenizer->vocabulary().size());
+  TransformerOptions options;
+  options.labels = {"a", "b", "c"};
+  options.max_length = 32;
+  options.threads = 2;
+  Transformer student(config, tokenizer, options);
+  for (const NamedTensor& tensor :
+       student.tensors()) {  // far from the small numbers of a beginning
+    for (std::size_t i = 0; i < tensor.values.size(); ++i)
+      tensor.values[i] += 0.3f * std::sin(static_cast<float>(i * i % 97));
+  }
+  return student;
+}
+
 EncodedTexts encode(const Transformer& student) { return encode_texts(student, sentences, 6); }
 
 std::vector<TokenSpan> batch_of(const EncodedTexts& texts) {
@@ -124,9 +148,10 @@ TEST_CASE("a text's logits do not depend on the texts beside it", "[transformer_
 TEST_CASE("gradients are the slopes of the loss, with dropout on", "[transformer_student]") {
   for (const auto& [model, pooling] :
        {std::pair("tiny_bert", Pooling::bert_pooler), std::pair("tiny_bert", Pooling::mean),
-        std::pair("tiny_roberta", Pooling::roberta_head)}) {
+        std::pair("tiny_roberta", Pooling::roberta_head),
+        std::pair("narrow", Pooling::bert_pooler)}) {
     // A copy is at the same step, and drops the same units.
-    const Transformer fresh = tiny(model, 2, pooling);
+    const Transformer fresh = std::string(model) == "narrow" ? narrow() : tiny(model, 2, pooling);
     const EncodedTexts texts = encode(fresh);
     const std::vector<TokenSpan> batch = batch_of(texts);
     const auto loss = [&](Transformer student) {
