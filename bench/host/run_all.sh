@@ -38,6 +38,11 @@ fi
 command -v fasttext >/dev/null || skip "the comparison with fastText: no such program (apt-get install fasttext)"
 [ -f "$root/../shared/data/trec/train.jsonl" ] || skip "the data set trec: no folder shared/data/trec beside the repository"
 
+# The model that the transformer is measured on; where it cannot be had, its bench says so.
+if [ -z "${CANDIST_BENCH_MODEL:-}" ] && bash "$root/examples/fetch_minilm.sh" "$build/minilm"; then
+  export CANDIST_BENCH_MODEL=$build/minilm
+fi
+
 begin=$SECONDS
 for source in "$root"/bench/host/*_bench.cpp; do # each takes --csv FILE, and says itself what else it lacks
   bench=$(basename "$source" _bench.cpp)
