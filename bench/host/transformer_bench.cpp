@@ -228,10 +228,9 @@ void measure_parts(Report& report, FineTuning& training, const std::string& shap
       operations += 6.0 * static_cast<double>(t * 2 * d * d + u * 2 * (d * d + d * f));
     }
   };
-  std::vector<float> log_sums(static_cast<std::size_t>(t * c.heads));
   std::vector<float> context(static_cast<std::size_t>(t * d));
   std::vector<float> dkv(static_cast<std::size_t>(t * 2 * d));
-  const PackedAttention attention{d, c.heads, {0.1f, 1, 1, 1}, x.data(), w.data(), log_sums.data()};
+  const PackedAttention attention{d, c.heads, {0.1f, 1, 1, 1}, x.data(), w.data()};
   const auto all_attention = [&] {
     for (int layer = 0; layer < c.layers; ++layer) {
       for (const PackedText& text :

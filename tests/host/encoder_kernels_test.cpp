@@ -176,7 +176,8 @@ TEST_CASE("operations on sixteen floats are those on each", "[wide_vectors]") {
   }
 }
 
-TEST_CASE("a part of sixteen floats is loaded and stored, and nothing behind it", "[wide_vectors]") {
+TEST_CASE("a part of sixteen floats is loaded and stored, and nothing behind it",
+          "[wide_vectors]") {
   const int width = GENERATE(16, 8, 4);
   if (!processor_has(width)) return;
   for (std::int64_t some = 1; some <= 17; ++some) {
@@ -213,7 +214,8 @@ TEST_CASE("exponential has 2 units in the last place on [-87, 88]", "[wide_vecto
   if (!processor_has(width)) return;
   Floats x;
   // All over the range, and close to 0, where x itself is the answer's last digits.
-  for (int i = 0; i <= 1 << 19; ++i) x.push_back(-87.0f + 175.0f * static_cast<float>(i) * 0x1p-19f);
+  for (int i = 0; i <= 1 << 19; ++i)
+    x.push_back(-87.0f + 175.0f * static_cast<float>(i) * 0x1p-19f);
   for (float tiny = 1e-30f; tiny < 1.0f; tiny *= 1.7f) x.push_back(tiny), x.push_back(-tiny);
   // Around n + 1/2 times ln 2, where the rounding to n turns over.
   for (int n = -125; n < 126; ++n) {
@@ -241,7 +243,8 @@ TEST_CASE("exponential has 2 units in the last place on [-87, 88]", "[wide_vecto
 TEST_CASE("beyond its range exponential is that of the nearest end", "[wide_vectors]") {
   const int width = GENERATE(16, 8, 4);
   if (!processor_has(width)) return;
-  const Floats x{-87.0f, -87.1f, -1000.0f, -1e30f, -infinity, 88.0f, 88.1f, 1000.0f, 1e30f, infinity};
+  const Floats x{-87.0f, -87.1f, -1000.0f, -1e30f, -infinity,
+                 88.0f,  88.1f,  1000.0f,  1e30f,  infinity};
   Floats out(x.size());
   run_wide_as<ExponentialKernel>(width, x.data(), static_cast<std::int64_t>(x.size()), out.data());
   for (std::size_t i = 1; i < 5; ++i) CHECK(out[i] == out[0]);
@@ -297,16 +300,18 @@ TEST_CASE("dropout is what CounterRng gives unit by unit", "[dropout]") {
   const float p = GENERATE(0.1f, 0.5f, 0.9f);
   // Seeds, steps, sites and rows that fill the upper halves of their words, and small ones.
   for (const std::uint64_t seed : {std::uint64_t{1}, std::uint64_t{0xFEDCBA9876543210}}) {
-    for (const std::uint64_t step : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{0xFFFFFFFF}}) {
+    for (const std::uint64_t step :
+         {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{0xFFFFFFFF}}) {
       for (const std::uint32_t site : {0u, 3u, 0xFFFFFFu}) {
-        for (const std::int64_t row : {std::int64_t{0}, std::int64_t{12345}, std::int64_t{1} << 39}) {
+        for (const std::int64_t row :
+             {std::int64_t{0}, std::int64_t{12345}, std::int64_t{1} << 39}) {
           const Dropout dropout{.probability = p, .seed = seed, .step = step, .site = site};
           // Around a register, a group of 128, and several groups.
           for (const std::int64_t count : {1, 15, 16, 17, 127, 128, 129, 700}) {
             Floats factors(at(count) + 1, not_a_number);
             run_wide_as<detail::DropoutKernel>(width, dropout, row, count, factors.data());
-            INFO("p " << p << ", seed " << seed << ", step " << step << ", site " << site << ", row "
-                      << row << ", " << count << " units, width " << width);
+            INFO("p " << p << ", seed " << seed << ", step " << step << ", site " << site
+                      << ", row " << row << ", " << count << " units, width " << width);
             REQUIRE(std::isnan(factors.back()));
             factors.pop_back();
             REQUIRE(factors == plain_factors(dropout, row, count));
@@ -334,7 +339,8 @@ TEST_CASE("rows are multiplied by the factors of their own ids", "[dropout]") {
     for (std::int64_t r = 0; r < rows; ++r) {
       const Floats factors = factors_of(dropout, ids[at(r)], columns);
       for (std::int64_t k = 0; k < columns; ++k)
-        wrong += values[at(r * columns + k)] != before[at(r * columns + k)] * factors[at(k)] ? 1 : 0;
+        wrong +=
+            values[at(r * columns + k)] != before[at(r * columns + k)] * factors[at(k)] ? 1 : 0;
     }
     INFO(columns << " columns, width " << width);
     CHECK(wrong == 0);
@@ -353,6 +359,8 @@ TEST_CASE("dropout drops its share of units, and the others make up for it", "[d
   // Correctly rounded, so what is expected of a unit is 1 to half a unit in the last place.
   CHECK(dropout.factor() == static_cast<float>(1.0 / (1.0 - share)));
   CHECK(std::abs((1.0 - share) * dropout.factor() - 1.0) <= 0x1p-24);
+  // So many units that some draw the very first bits that are not dropped.
+  CHECK((factors == plain_factors(dropout, 1, n)));
   const auto is_known = [&](float f) { return f == 0.0f || f == dropout.factor(); };
   CHECK(std::all_of(factors.begin(), factors.end(), is_known));
 }
@@ -645,9 +653,14 @@ const std::vector<std::int64_t> norm_ids{40, 7, 100, 3, 8};
 NormInput<float> norm_input(std::int64_t width, bool with_residual, bool drops, std::uint64_t seed,
                             float offset = 0.0f) {
   const auto rows = static_cast<std::int64_t>(norm_ids.size());
-  NormInput<float> in{rows, width, {}, random_floats(rows * width, seed, 1.0f, offset),
+  NormInput<float> in{rows,
+                      width,
+                      {},
+                      random_floats(rows * width, seed, 1.0f, offset),
                       random_floats(width, seed + 1, 0.3f, 1.0f),
-                      random_floats(width, seed + 2, 0.3f), {}, 1e-12f};
+                      random_floats(width, seed + 2, 0.3f),
+                      {},
+                      1e-12f};
   if (with_residual) in.residual = random_floats(rows * width, seed + 3);
   if (drops) {
     for (const std::int64_t id : norm_ids) {
@@ -930,7 +943,8 @@ struct PlainHead {
     for (std::int64_t i = 0; i < q; ++i) {
       for (std::int64_t j = 0; j < t; ++j) {
         for (std::int64_t k = 0; k < width; ++k)
-          c[at(i * width + k)] += p[at(i * t + j)] * factors[at(i * t + j)] * values[at(j * width + k)];
+          c[at(i * width + k)] +=
+              p[at(i * t + j)] * factors[at(i * t + j)] * values[at(j * width + k)];
       }
     }
     return c;
@@ -992,15 +1006,12 @@ struct AttentionBatch {
       first_queries.insert(first_queries.end(), queries.begin() + text.first * width,
                            queries.begin() + (text.first + 1) * width);
   }
-  PackedAttention attention(bool first_only, Floats& log_sums) const {
-    const std::int64_t rows = first_only ? static_cast<std::int64_t>(first.size()) : tokens;
-    log_sums.resize(at(rows * heads), not_a_number);
+  PackedAttention attention(bool first_only) const {
     return {.width = width,
             .heads = heads,
             .dropout = dropout,
             .queries = first_only ? first_queries.data() : queries.data(),
-            .keys_values = keys_values.data(),
-            .log_sums = log_sums.data()};
+            .keys_values = keys_values.data()};
   }
   /// Columns of one head from rows `stride` apart.
   template <class T>
@@ -1016,11 +1027,14 @@ struct AttentionBatch {
   template <class T>
   PlainHead<T> plain(const PackedText& text, bool first_only, std::int64_t head) const {
     const std::int64_t column = head * head_width;
-    PlainHead<T> h{text.queries, text.tokens, head_width,
+    PlainHead<T> h{text.queries,
+                   text.tokens,
+                   head_width,
                    part<T>(first_only ? first_queries : queries, text.first_query, text.queries,
                            width, column),
                    part<T>(keys_values, text.first, text.tokens, 2 * width, column),
-                   part<T>(keys_values, text.first, text.tokens, 2 * width, width + column), {}};
+                   part<T>(keys_values, text.first, text.tokens, 2 * width, width + column),
+                   {}};
     // Each text and head has a row of units, cell after cell.
     const Floats factors =
         factors_of(dropout, text.number * heads + head, text.queries * text.tokens);
@@ -1037,8 +1051,7 @@ struct AttentionCloseness {
 
 /// All texts and heads of a batch, each tensor one array.
 void AttentionCloseness::add(const AttentionBatch& batch, bool first_only) {
-  Floats log_sums;
-  const PackedAttention attention = batch.attention(first_only, log_sums);
+  const PackedAttention attention = batch.attention(first_only);
   const std::vector<PackedText>& texts = first_only ? batch.first : batch.all;
   const std::int64_t rows = first_only ? static_cast<std::int64_t>(texts.size()) : batch.tokens;
   const std::int64_t d = batch.width;
@@ -1110,7 +1123,8 @@ TEST_CASE("the plain gradients of attention are its slopes", "[packed_attention]
   };
   for (std::size_t i = 0; i < dqueries.size(); ++i) {
     // Scores bend more sharply than other kernels: an outlier has the fifth power in the error.
-    CHECK(std::abs(slope(head.queries, i, loss) - dqueries[i]) <= 1e-7 * (1 + std::abs(dqueries[i])));
+    CHECK(std::abs(slope(head.queries, i, loss) - dqueries[i]) <=
+          1e-7 * (1 + std::abs(dqueries[i])));
     CHECK(std::abs(slope(head.keys, i, loss) - dkeys[i]) <= 1e-7 * (1 + std::abs(dkeys[i])));
     CHECK(std::abs(slope(head.values, i, loss) - dvalues[i]) <= 1e-7 * (1 + std::abs(dvalues[i])));
   }
@@ -1136,32 +1150,28 @@ TEST_CASE("attention and its gradients have the error of the plain loop", "[pack
 }
 
 TEST_CASE("attention of scores up to millions does not overflow", "[packed_attention]") {
-  const AttentionBatch batch(text_lengths, 2, 16, GENERATE(100.0f, 3000.0f, 1e6f), GENERATE(0.0f, 0.1f));
-  Floats log_sums;
-  const PackedAttention attention = batch.attention(false, log_sums);
-  Floats context(at(batch.tokens * batch.width), not_a_number), dqueries = context,
-                                                      dkeys_values(context.size() * 2, not_a_number);
+  const AttentionBatch batch(text_lengths, 2, 16, GENERATE(100.0f, 3000.0f, 1e6f),
+                             GENERATE(0.0f, 0.1f));
+  const PackedAttention attention = batch.attention(false);
+  Floats context(at(batch.tokens * batch.width), not_a_number),
+      dqueries = context, dkeys_values(context.size() * 2, not_a_number);
   for (const PackedText& text : batch.all) {
     attend(attention, text, context.data());
     attend_backward(attention, text, batch.dcontext.data(), dqueries.data(), dkeys_values.data());
   }
-  for (const Floats* values : {&context, &dqueries, &dkeys_values, &log_sums}) {
+  for (const Floats* values : {&context, &dqueries, &dkeys_values}) {
     for (const float v : *values) REQUIRE(std::isfinite(v));
   }
 }
 
-TEST_CASE("log_sums are those of the scores", "[packed_attention]") {
+TEST_CASE("a text of one token attends to itself: its context is its value", "[packed_attention]") {
   const AttentionBatch batch(text_lengths, 3, 16);
-  Floats log_sums;
-  const PackedAttention attention = batch.attention(false, log_sums);
+  const PackedAttention attention = batch.attention(false);
   Floats context(at(batch.tokens * batch.width));
   for (const PackedText& text : batch.all) attend(attention, text, context.data());
-  // Of a text of one token it is the score itself, and its context the value.
   const PlainHead<double> alone = batch.plain<double>(batch.all[0], false, 1);
-  double score = 0.0;
-  for (std::size_t k = 0; k < 16; ++k) score += alone.queries[k] * alone.keys[k] / 4.0;
-  CHECK(log_sums[1] == Approx(score).epsilon(1e-5));
-  for (std::size_t k = 0; k < 16; ++k) CHECK(context[16 + k] == static_cast<float>(alone.values[k]));
+  for (std::size_t k = 0; k < 16; ++k)
+    CHECK(context[16 + k] == static_cast<float>(alone.values[k]));
 }
 
 TEST_CASE("the first token's query alone gives the bits of the first row of all",
@@ -1169,9 +1179,8 @@ TEST_CASE("the first token's query alone gives the bits of the first row of all"
   const HeadShape shape = GENERATE(HeadShape{3, 32}, HeadShape{2, 24});
   const float dropped = GENERATE(0.0f, 0.1f);
   const AttentionBatch batch(text_lengths, shape.heads, shape.width, 1.0f, dropped);
-  Floats all_sums, first_sums;
-  const PackedAttention all = batch.attention(false, all_sums);
-  const PackedAttention first = batch.attention(true, first_sums);
+  const PackedAttention all = batch.attention(false);
+  const PackedAttention first = batch.attention(true);
   Floats all_context(at(batch.tokens * batch.width)), first_context(batch.first_queries.size());
   for (const PackedText& text : batch.all) attend(all, text, all_context.data());
   for (const PackedText& text : batch.first) attend(first, text, first_context.data());
@@ -1181,8 +1190,6 @@ TEST_CASE("the first token's query alone gives the bits of the first row of all"
     const auto number = static_cast<std::int64_t>(i);
     CHECK(std::memcmp(&all_context[at(row * batch.width)], &first_context[at(number * batch.width)],
                       at(batch.width) * sizeof(float)) == 0);
-    CHECK(std::memcmp(&all_sums[at(row * batch.heads)], &first_sums[at(number * batch.heads)],
-                      at(batch.heads) * sizeof(float)) == 0);
   }
 }
 
@@ -1191,8 +1198,7 @@ TEST_CASE("a text attends to itself alone, and to the same bits wherever it lies
   const float dropped = GENERATE(0.0f, 0.1f);
   const AttentionBatch batch(text_lengths, 2, 16, 1.0f, dropped);
   const std::int64_t d = batch.width;
-  Floats log_sums;
-  const PackedAttention attention = batch.attention(false, log_sums);
+  const PackedAttention attention = batch.attention(false);
   Floats context(at(batch.tokens * d)), dqueries(context.size()), dkeys_values(2 * context.size());
   for (const PackedText& text : batch.all) {
     attend(attention, text, context.data());
@@ -1207,12 +1213,11 @@ TEST_CASE("a text attends to itself alone, and to the same bits wherever it lies
     };
     const Floats queries = rows(batch.queries, 1), keys_values = rows(batch.keys_values, 2),
                  dcontext = rows(batch.dcontext, 1);
-    Floats sums(at(text.tokens * batch.heads)), c(queries.size(), not_a_number), dq(queries.size(), not_a_number),
+    Floats c(queries.size(), not_a_number), dq(queries.size(), not_a_number),
         dkv(keys_values.size(), not_a_number);
     PackedAttention alone = attention;
     alone.queries = queries.data();
     alone.keys_values = keys_values.data();
-    alone.log_sums = sums.data();
     const PackedText here{0, text.tokens, 0, text.tokens, text.number};
     attend(alone, here, c.data());
     attend_backward(alone, here, dcontext.data(), dq.data(), dkv.data());
@@ -1239,10 +1244,8 @@ TEST_CASE("registers of 16 and of 8 floats give the same bits in every kernel", 
   CHECK(same_bits(g_16.dbranch, g_8.dbranch));
   CHECK(same_bits(g_16.dgamma, g_8.dgamma));
   const std::int64_t q = 3, t = 33;
-  Floats p_16 = random_floats(q * t, 103, 4.0f), p_8 = p_16, sums_16(3), sums_8(3);
-  run_wide_as<detail::SoftmaxRowsKernel>(16, p_16.data(), q, t, 0.25f, sums_16.data(),
-                                         std::int64_t{1});
-  run_wide_as<detail::SoftmaxRowsKernel>(8, p_8.data(), q, t, 0.25f, sums_8.data(), std::int64_t{1});
+  Floats p_16 = random_floats(q * t, 103, 4.0f), p_8 = p_16;
+  run_wide_as<detail::SoftmaxRowsKernel>(16, p_16.data(), q, t, 0.25f);
+  run_wide_as<detail::SoftmaxRowsKernel>(8, p_8.data(), q, t, 0.25f);
   CHECK(same_bits(p_16, p_8));
-  CHECK(same_bits(sums_16, sums_8));
 }

@@ -126,7 +126,7 @@ void check_exactly(std::int64_t m, std::int64_t depth, std::int64_t n) {
           for (std::size_t i = 0; i < c.values.size(); ++i) {
             const bool inside = static_cast<std::int64_t>(i) % c.stride < n;
             const float was = Place::before(i);
-            const float should = !inside                      ? was
+            const float should = !inside                    ? was
                                  : how == Product::replaces ? expected.values[i]
                                                             : was + expected.values[i];
             if (c.values[i] != should) ++wrong;
@@ -152,7 +152,8 @@ TEST_CASE("the widths under test are those of the processor", "[matrix_product]"
 TEST_CASE("a product is exact on whole numbers, at every edge of rows and columns",
           "[matrix_product]") {
   // Around tiles of 14, 8, 6, 4 and 1 rows, alone and behind each other.
-  const std::int64_t m = GENERATE(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 18, 22, 27, 28, 29);
+  const std::int64_t m =
+      GENERATE(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 18, 22, 27, 28, 29);
   // Around panels of 4, 8, 16 and 32 columns, and around the 256 that are packed at a time.
   for (const std::int64_t n : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65})
     check_exactly(m, 5, n);
@@ -249,8 +250,10 @@ TEST_CASE("the bits of a row depend neither on the rows beside it nor on how wor
       Factor rows = a.factor();
       rows.data += i * rows.row_stride;
       rows.rows = some;
-      multiply_as(width, rows, b.factor(), {&cut.values[static_cast<std::size_t>(i * cut.stride)],
-                                            some, b.columns, cut.stride}, how);
+      multiply_as(
+          width, rows, b.factor(),
+          {&cut.values[static_cast<std::size_t>(i * cut.stride)], some, b.columns, cut.stride},
+          how);
     }
     INFO("rows in steps of " << step << ", width " << width);
     CHECK(same_bits(cut.values, whole.values));
@@ -262,8 +265,8 @@ TEST_CASE("the bits of a row depend neither on the rows beside it nor on how wor
       Factor columns = b.factor();
       columns.data += j * columns.column_stride;
       columns.columns = some;
-      multiply_as(width, a.factor(), columns, {&cut.values[static_cast<std::size_t>(j)], a.rows,
-                                               some, cut.stride}, how);
+      multiply_as(width, a.factor(), columns,
+                  {&cut.values[static_cast<std::size_t>(j)], a.rows, some, cut.stride}, how);
     }
     INFO("columns in steps of " << step << ", width " << width);
     CHECK(same_bits(cut.values, whole.values));

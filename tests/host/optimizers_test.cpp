@@ -281,10 +281,12 @@ struct Model {
     add("unused", Rows::sparse, 10, 4, 0);
   }
   void add(const char* name, Rows access, std::int64_t n, std::int64_t w, int every) {
-    Block block{name, access, n, w, std::vector<float>(static_cast<std::size_t>(n * w), 1.0f), {}, {}};
+    Block block{name, access, n, w, std::vector<float>(static_cast<std::size_t>(n * w), 1.0f),
+                {},   {}};
     for (std::int64_t row = n - 1; access == Rows::sparse && every > 0 && row >= 0; row -= every)
       block.touched.push_back(static_cast<std::int32_t>(row));
-    const auto gradients = access == Rows::dense ? n : static_cast<std::int64_t>(block.touched.size());
+    const auto gradients =
+        access == Rows::dense ? n : static_cast<std::int64_t>(block.touched.size());
     block.gradient.resize(static_cast<std::size_t>(gradients * w));
     parts.push_back(std::move(block));
   }

@@ -40,7 +40,8 @@ const std::vector<std::string> corpus{
 };
 
 template <class Column>
-TokenizerSource made_of(const Column& texts, std::int64_t max_length = 0, std::int32_t most = 16384) {
+TokenizerSource made_of(const Column& texts, std::int64_t max_length = 0,
+                        std::int32_t most = 16384) {
   return make_tokenizer(texts, static_cast<std::int64_t>(texts.size()), max_length, most);
 }
 Ids encoded(const TokenizerSource& source, std::string_view text) {
@@ -103,7 +104,8 @@ TEST_CASE("no text that it was made of has an unknown word", "[tokenizer_source]
   }
 }
 
-TEST_CASE("every character of the texts is a token, alone and inside a word", "[tokenizer_source]") {
+TEST_CASE("every character of the texts is a token, alone and inside a word",
+          "[tokenizer_source]") {
   const TokenizerSource source = made_of(std::vector<std::string>{"abc xyz", "\u00E9t\u00E9 Я"});
   // Words of characters that stood elsewhere in theirs.
   for (const char* text : {"a", "b", "c", "x", "y", "z", "cba", "zyxcba", "te", "я", "яb", "aя"}) {
@@ -161,8 +163,8 @@ TEST_CASE("a tokenizer comes back from its files with the same ids", "[tokenizer
   CHECK(back.tokenizer->vocabulary().size() == source.tokenizer->vocabulary().size());
   CHECK(back.tokenizer->frame().max_length == max_length);
   std::vector<std::string> texts = corpus;
-  texts.insert(texts.end(), {"unseen words HERE", "a\u0301\u0301 [SEP] x[MASK]y", "\xFF broken \xE4",
-                             std::string(200, 'a'), "##z ##"});
+  texts.insert(texts.end(), {"unseen words HERE", "a\u0301\u0301 [SEP] x[MASK]y",
+                             "\xFF broken \xE4", std::string(200, 'a'), "##z ##"});
   for (const std::string& text : texts) {
     INFO(shown(text));
     CHECK(encoded(back, text) == encoded(source, text));
@@ -207,9 +209,9 @@ TEST_CASE("bytes that are not UTF-8 count as the tokenizer will count them", "[t
   // Bytes that begin nothing; characters that break off before another one, and at the end of the
   // text; overlong forms; surrogates; beyond U+10FFFF.
   const std::vector<std::string> broken{
-      "good \xFF\xFF\xFF\xFF bad good",  "in\xE4side inside",       "ends in\xE4",
-      "ends in \xF0\x9F\x98",            "\xC0\xAFslash slash",     "\xED\xA0\x80 half",
-      "\xF7\xBF\xBF\xBF beyond beyond",  "\x80\x80\x80",            "\xF0",
+      "good \xFF\xFF\xFF\xFF bad good", "in\xE4side inside",   "ends in\xE4",
+      "ends in \xF0\x9F\x98",           "\xC0\xAFslash slash", "\xED\xA0\x80 half",
+      "\xF7\xBF\xBF\xBF beyond beyond", "\x80\x80\x80",        "\xF0",
   };
   std::vector<std::string> repaired;
   for (const std::string& text : broken) {
@@ -226,4 +228,9 @@ TEST_CASE("bytes that are not UTF-8 count as the tokenizer will count them", "[t
   const TemporaryFolder folder;
   write_tokenizer_files(folder.path(), source.files);
   CHECK(encoded(read_tokenizer(folder.path(), 0), broken[0]) == encoded(source, broken[0]));
+}
+TEST_CASE("a vocabulary has room for the special tokens at least", "[tokenizer_source]") {
+  const std::vector<std::string> texts{"a b"};
+  CHECK_THROWS_WITH(candist::make_tokenizer(texts, 1, 16, 4), Catch::Contains("5 special"));
+  CHECK(candist::make_tokenizer(texts, 1, 16, 5).tokenizer->vocabulary().size() == 5);
 }

@@ -996,5 +996,3 @@ TEST_CASE(
   CHECK_THROWS_AS(save_pretrained("/proc/none", saved.config, three_labels, saved.model.tensors),
                   InputError);
 }
-
-}  // namespace

@@ -71,6 +71,25 @@ TEST_CASE("tasks may run at the same time, one of them on the caller's thread", 
   CHECK(different.count(std::this_thread::get_id()) == 1);
 }
 
+TEST_CASE("run waits for the slowest of its threads", "[worker_team]") {
+  WorkerTeam team(2);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<bool> begun{false};
+  std::vector<std::atomic<int>> done(2);
+  team.run(2, [&](std::int64_t task) {
+    // The caller's task ends as soon as the other thread is at work, long before that is done.
+    if (std::this_thread::get_id() == caller) {
+      while (!begun) std::this_thread::yield();
+    } else {
+      begun = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    done[static_cast<std::size_t>(task)] = 1;
+  });
+  CHECK(done[0] == 1);
+  CHECK(done[1] == 1);
+}
+
 TEST_CASE("what tasks write is there when run returns, round after round", "[worker_team]") {
   // Thousands of short rounds: a worker that comes late must not take a task of the next round with
   // the work of the one before, nor be waited for in vain. Plain values, no atomics: a thread

@@ -38,8 +38,8 @@ void gelu_backward(const float* x, std::int64_t n, float* gradient) {
 namespace detail {
 
 /// Phi(x), and e^(-x^2 / 2). The tail 1 - Phi(a) is e^(-a^2 / 2) times a polynomial of
-/// t = 1 / (1 + 0.36 a) that was fitted for the smallest relative error on [0, 13]: 6e-8, 2.5e-7 in
-/// float.
+/// t = 1 / (1 + 0.36 a) that was fitted for the smallest relative error on [0, 13], 6e-8; in float it is
+/// 4e-7 near 0 and 4e-6 at 13, where the exponent of the bell has lost digits.
 template <int W>
 [[gnu::always_inline]] inline Sixteen<W> normal_distribution(const Sixteen<W>& x,
                                                              Sixteen<W>& bell) {
@@ -65,7 +65,8 @@ struct GeluKernel {
     for (std::int64_t i = 0; i < n; i += 16) {
       const Sixteen<W> value = Sixteen<W>::load(x + i, n - i);
       Sixteen<W> bell;
-      (value * normal_distribution(value, bell)).store(out + i, n - i);
+      const Sixteen<W> phi = normal_distribution(value, bell);
+      (larger(Sixteen<W>::all(-13.0f), value) * phi).store(out + i, n - i);
     }
   }
 };
@@ -76,7 +77,9 @@ struct GeluBackwardKernel {
       const Sixteen<W> value = Sixteen<W>::load(x + i, n - i);
       Sixteen<W> bell;
       const Sixteen<W> phi = normal_distribution(value, bell);
-      const Sixteen<W> slope = phi + value * bell * 0.398942280f;
+      const Sixteen<W> near =
+          smaller(Sixteen<W>::all(13.0f), larger(Sixteen<W>::all(-13.0f), value));
+      const Sixteen<W> slope = phi + near * bell * 0.398942280f;
       (Sixteen<W>::load(gradient + i, n - i) * slope).store(gradient + i, n - i);
     }
   }

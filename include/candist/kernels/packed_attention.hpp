@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // packed_attention: multi-head attention inside each of N texts that lie end to end, without padding.
-//   forward   scores, softmax, dropout and context of one text and head at a time; keeps one number a
-//             query and head, log sum exp of the scores
-//   backward  computes the probabilities again from it: nothing of size T x T outlives a head
+//   forward   scores, softmax, dropout and context of one text and head at a time; keeps nothing
+//   backward  computes the probabilities again, by the same steps: nothing of size T x T outlives a head.
+//             Not from a kept log sum exp, whose rounding would count where the softmax is sharp
 //   bound     arithmetic, 4 t^2 D operations a text of t tokens (8 t^2 D backward, 2 t^2 D again)
 // Reference: Vaswani et al., NeurIPS 2017, arXiv:1706.03762; recomputation as in Dao et al., NeurIPS
 // 2022, arXiv:2205.14135.
@@ -41,7 +41,6 @@ struct PackedAttention {
   Dropout dropout;         ///< of the probabilities
   const float* queries = nullptr;
   const float* keys_values = nullptr;
-  float* log_sums = nullptr;  ///< [U, H]
 };
 
 namespace detail {
@@ -61,11 +60,11 @@ void attend_backward(const PackedAttention& attention, const PackedText& text,
 
 namespace detail {
 
-/// Scores [q, t] -> probabilities; log_sums[i * stride] = log sum_j exp(scale s_ij).
+/// Scores [q, t] -> probabilities, softmax of scale times the scores.
 struct SoftmaxRowsKernel {
   template <int W>
-  [[gnu::always_inline]] static void run(float* scores, std::int64_t q, std::int64_t t, float scale,
-                                         float* log_sums, std::int64_t stride) {
+  [[gnu::always_inline]] static void run(float* scores, std::int64_t q, std::int64_t t,
+                                         float scale) {
     for (std::int64_t i = 0; i < q; ++i) {
       float* row = scores + i * t;
       Sixteen<W> tops = Sixteen<W>::all(row[0]);
@@ -80,23 +79,8 @@ struct SoftmaxRowsKernel {
         sums += e;
       }
       const float total = candist::sum(sums);
-      log_sums[i * stride] = top + std::log(total);
       const float share = 1.0f / total;
       for (std::int64_t j = 0; j < t; ++j) row[j] *= share;
-    }
-  }
-};
-
-/// Scores [q, t] -> probabilities again.
-struct ProbabilitiesKernel {
-  template <int W>
-  [[gnu::always_inline]] static void run(float* scores, std::int64_t q, std::int64_t t, float scale,
-                                         const float* log_sums, std::int64_t stride) {
-    for (std::int64_t i = 0; i < q; ++i) {
-      float* row = scores + i * t;
-      for (std::int64_t j = 0; j < t; j += 16)
-        exponential(Sixteen<W>::load(row + j, t - j) * scale - log_sums[i * stride])
-            .store(row + j, t - j);
     }
   }
 };
@@ -160,13 +144,11 @@ struct HeadOfText {
         keys(a.keys_values + key_at, t, head_width, 2 * a.width),
         values(a.keys_values + value_at, t, head_width, 2 * a.width),
         scale(1.0f / std::sqrt(static_cast<float>(head_width))),
-        log_sums(a.log_sums + text.first_query * a.heads + head),
         dropout_row(text.number * a.heads + head) {}
 
   std::int64_t head_width, q, t, query_at, key_at, value_at;
   Factor queries, keys, values;
   float scale;
-  float* log_sums;
   std::int64_t dropout_row;
 };
 
@@ -180,7 +162,7 @@ void attend(const PackedAttention& a, const PackedText& text, float* context) {
     const detail::HeadOfText h(a, text, head);
     float* p = place.scores.data();
     multiply(h.queries, h.keys.transposed(), {p, h.q, h.t, h.t}, Product::replaces);
-    run_wide<Softmax>(p, h.q, h.t, h.scale, h.log_sums, a.heads);
+    run_wide<Softmax>(p, h.q, h.t, h.scale);
     if (!a.dropout.off()) {
       dropout_factors(a.dropout, h.dropout_row, cells, place.factors.data());
       run_wide<detail::ScaleByKernel>(place.factors.data(), cells, p);
@@ -202,7 +184,7 @@ void attend_backward(const PackedAttention& a, const PackedText& text, const flo
     float* dp = place.gradient.data();
     const Factor dc(dcontext + h.query_at, h.q, h.head_width, a.width);
     multiply(h.queries, h.keys.transposed(), {p, h.q, h.t, h.t}, Product::replaces);
-    run_wide<detail::ProbabilitiesKernel>(p, h.q, h.t, h.scale, h.log_sums, a.heads);
+    run_wide<detail::SoftmaxRowsKernel>(p, h.q, h.t, h.scale);
     const float* dropped = p;
     multiply(dc, h.values.transposed(), {dp, h.q, h.t, h.t}, Product::replaces);
     if (drops) {

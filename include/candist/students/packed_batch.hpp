@@ -80,14 +80,18 @@ class PackedBatch {
   /// Cuts the batch into about `parts` ranges of about as many tokens, of at most `most` tokens where
   /// texts allow it.
   std::vector<TextRange> cut(std::int64_t parts, std::int64_t most) const {
-    parts = std::max(parts, (tokens() + most - 1) / most);
+    parts = std::max({parts, std::int64_t{1}, (tokens() + most - 1) / most});
     std::vector<TextRange> ranges;
     std::int64_t first = 0;
-    for (std::int64_t part = 1; part <= parts; ++part) {
+    for (std::int64_t part = 1; first < texts(); ++part) {
+      const std::int64_t begin = texts_[static_cast<std::size_t>(first)].first;
       std::int64_t last = first;
-      while (last < texts() && (part == parts || end_of(last) * parts <= tokens() * part)) ++last;
-      if (last == first && last < texts()) ++last;
-      if (last > first) ranges.push_back({first, last});
+      while (last < texts() && end_of(last) - begin <= most &&
+             (part >= parts || end_of(last) * parts <= tokens() * part)) {
+        ++last;
+      }
+      last = std::max(last, first + 1);
+      ranges.push_back({first, last});
       first = last;
     }
     return ranges;

@@ -42,7 +42,6 @@ struct LayerRoom {
   std::vector<float> query_input;  ///< [U, D], where U < T
   std::vector<float> queries;      ///< [U, D]
   std::vector<float> keys_values;  ///< [T, 2 D]
-  std::vector<float> log_sums;     ///< [U, H]
   std::vector<float> context;      ///< [U, D]
   std::vector<float> branch;       ///< [U, D], of attention, then of the feed-forward network
   NormRoom attention_norm;
@@ -153,12 +152,8 @@ class TransformerPass {
             norm_room.scale.data() + first};
   }
   PackedAttention attention_at(const TransformerConfig& c, std::size_t layer, LayerRoom& r) const {
-    return {c.width,
-            c.heads,
-            dropout_at(c.attention_dropout, site(layer, at_probabilities)),
-            r.queries.data(),
-            r.keys_values.data(),
-            r.log_sums.data()};
+    return {c.width, c.heads, dropout_at(c.attention_dropout, site(layer, at_probabilities)),
+            r.queries.data(), r.keys_values.data()};
   }
   const std::vector<PackedText>& texts_of(const TransformerConfig& c, std::size_t layer) const {
     return first_only(c, layer) ? batch_.with_first_queries() : batch_.with_all_queries();
@@ -211,7 +206,6 @@ void TransformerPass<Activation>::allocate(const TransformerConfig& c) {
     if (first_only(c, layer)) sized(r.query_input, u * d);
     sized(r.queries, u * d);
     sized(r.keys_values, t * 2 * d);
-    sized(r.log_sums, u * c.heads);
     sized(r.context, u * d);
     sized(r.branch, u * d);
     norm_room(r.attention_norm, u);

@@ -77,7 +77,7 @@ inline void write_tokenizer_files(const std::filesystem::path& folder,
 
 /// A lower-casing WordPiece tokenizer for texts[0 ... n), for a model that is trained from nothing:
 /// special tokens, single characters (alone and inside a word), then the most frequent words, `most`
-/// tokens at most.
+/// tokens at most. Throws InputError where these are not even the special ones.
 template <class Column>
 TokenizerSource make_tokenizer(const Column& texts, std::int64_t n, std::int64_t max_length,
                                std::int32_t most = 16384);
@@ -119,7 +119,8 @@ class Counts {
 };
 
 /// Calls visit(word) for the words of a normalised text, cut at white space and ASCII punctuation.
-/// Where BERT's rules cut elsewhere a word of the vocabulary is never met, nothing worse.
+/// Where BERT's rules cut elsewhere, at Unicode's punctuation, a word of the vocabulary is never met; its
+/// characters are tokens in any case.
 template <class Visit>
 void for_each_plain_word(std::string_view text, Visit&& visit) {
   const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; };
@@ -147,17 +148,23 @@ TokenizerSource make_tokenizer(const Column& texts, std::int64_t n, std::int64_t
   detail::Counts characters;
   const BertNormalizer normalizer{BertNormalizerOptions{}};
   std::string normal;
+  std::string room;
   for (std::int64_t row = 0; row < n; ++row) {
     normal.clear();
-    normalizer.append(texts[row], normal);
+    normalizer.append(repaired_utf8(texts[row], room), normal);
     detail::for_each_plain_word(normal, [&](std::string_view word) {
       words.add(word);
       for (std::size_t at = 0; at < word.size();) {
         const std::size_t length = std::max<std::size_t>(1, detail::utf8_length(word.substr(at)));
-        characters.add((at > 0 ? "##" : "") + std::string(word.substr(at, length)));
+        characters.add(word.substr(at, length));
+        characters.add("##" + std::string(word.substr(at, length)));
         at += length;
       }
     });
+  }
+  if (most < 5) {
+    throw InputError("a vocabulary of at most " + std::to_string(most) +
+                     " tokens: expected at least the 5 special ones");
   }
   TokenizerParts parts;
   parts.file = "vocab.txt";
