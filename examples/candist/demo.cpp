@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "candist/candidates/statistics.hpp"
 #include "candist/data/atomic_file.hpp"
@@ -111,14 +112,14 @@ std::string verdict(const std::vector<Entry>& entries, const std::string& annota
 int demo(const Arguments& arguments) {
   OutputOptions output;
   int threads = 0;
-  int seeds = 0;
+  std::optional<int> given_seeds;
   std::uint64_t first_seed = 1;
   std::string nouns = "/usr/share/wordnet/data.noun";
   RunSettings common;
   po::options_description options("options");
   add_output_options(options, output, "candist-demo");
-  add_number_option(options, "seeds", seeds,
-                    "runs of each line of the table, 0 = 3, or 2 with --pretrained");
+  add_number_option(options, "seeds", given_seeds,
+                    "runs of each line of the table; default: 3, or 2 with --pretrained");
   add_number_option(options, "seed", first_seed, "the first of the seeds");
   add_number_option(options, "epochs", common.epochs, help_of("epochs", "of each run; default:"));
   add_number_option(options, "threads", threads, "0 = all cores; results do not depend on it");
@@ -139,10 +140,10 @@ int demo(const Arguments& arguments) {
     if (!common.epochs) common.epochs = 3;
     common.warmup_epochs = 1;
   }
-  if (seeds == 0) seeds = pretrained ? 2 : 3;
+  const int seeds = given_seeds.value_or(pretrained ? 2 : 3);
   if (seeds < 1 || seeds > 1000) {
     throw InputError("--seeds: found " + std::to_string(seeds) +
-                     ", expected a whole number from 0 to 1000");
+                     ", expected a whole number from 1 to 1000");
   }
   threads = thread_count(threads);
   common = resolved(common);
