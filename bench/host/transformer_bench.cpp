@@ -317,7 +317,7 @@ nlohmann::json run_torch(const fs::path& model, const Corpus& corpus, int thread
        {python(), script.string(), std::string("--model"), model.string(), std::string("--texts"),
         corpus.file.string(), std::string("--classes"), std::to_string(classes),
         std::string("--threads"), std::to_string(threads), std::string("--steps"),
-        std::to_string(evaluation ? 6 : 20), std::string("--json")})
+        std::to_string(evaluation ? 4 : 12), std::string("--json")})
     command.push_back(word);
   if (evaluation) command.emplace_back("--eval");
   const std::string output = bench::run_child(command).output;
