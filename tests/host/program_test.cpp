@@ -269,35 +269,13 @@ TEST_CASE("kill -9 at random moments, then --resume: the bytes of an uninterrupt
   const std::string options =
       inputs + "--valid test.jsonl --keep best --epochs 400 --buckets-log2 10 --quiet ";
   REQUIRE(candist_program(folder, "distill " + options + "--out whole").code == 0);
-  candist::CounterRng rng(std::random_device{}(), candist::RandomPurpose::resampling, 0, 0);
-  const auto checkpoint = folder / "part/checkpoint/checkpoint.bin";
-  const auto epochs_done = [&] { return line_count(read_file(folder / "part/log.jsonl")); };
-  int resumed = 0;
-  for (int round = 0; round < 8; ++round) {
-    const bool resume = std::filesystem::exists(checkpoint);
-    resumed += resume ? 1 : 0;
-    const std::size_t enough = epochs_done() + 1 + rng.below(20);
-    const pid_t child = start(folder, "distill --checkpoint-seconds 0 --out part " +
-                                          (resume ? std::string("--resume --quiet") : options));
-    int status = 0;
-    bool ended = false;
-    while (!(ended = waitpid(child, &status, WNOHANG) == child) && epochs_done() < enough)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (ended) break;
-    std::this_thread::sleep_for(std::chrono::microseconds(rng.below(20000)));
-    kill(child, SIGKILL);
-    status_of(child);
-  }
-  if (std::filesystem::exists(checkpoint)) {
-    ++resumed;
-    REQUIRE(candist_program(folder, "distill --resume --quiet --out part").code == 0);
-  }
+  const int resumed = finish_in_spite_of_kills(folder, options, "part", 8, 20);
   CHECK(resumed > 0);
   for (const char* file : {"labels.jsonl", "test_labels.jsonl", "model/student.bin"}) {
     INFO(file);
     CHECK(read_file(folder / "part" / file) == read_file(folder / "whole" / file));
   }
-  CHECK(epochs_done() == 400);
+  CHECK(line_count(read_file(folder / "part/log.jsonl")) == 400);
   // Times go on, too: no epoch is counted twice, none is lost.
   double seconds = 0.0;
   std::istringstream log(read_file(folder / "part/log.jsonl"));

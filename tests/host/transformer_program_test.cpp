@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string>
 
 #include "support/program.hpp"
@@ -83,31 +82,9 @@ TEST_CASE("kill -9 at random moments: a resumed transformer has the bytes of an 
       full_method + "--pretrained '" + (fixtures / "tiny_bert").string() +
       "' --max-length 20 --epochs 12 --warmup-epochs 1 --valid test.jsonl --keep best ";
   REQUIRE(candist_program(folder, "distill " + options + "--out whole").code == 0);
-  candist::CounterRng rng(std::random_device{}(), candist::RandomPurpose::resampling, 0, 0);
-  const auto checkpoint = folder / "part/checkpoint/checkpoint.bin";
-  const auto epochs_done = [&] { return line_count(read_file(folder / "part/log.jsonl")); };
-  int resumed = 0;
-  for (int round = 0; round < 5; ++round) {
-    const bool resume = fs::exists(checkpoint);
-    resumed += resume ? 1 : 0;
-    const std::size_t enough = epochs_done() + 1 + rng.below(3);
-    const pid_t child = start(folder, "distill --checkpoint-seconds 0 --out part " +
-                                          (resume ? std::string("--resume --quiet") : options));
-    int status = 0;
-    bool ended = false;
-    while (!(ended = waitpid(child, &status, WNOHANG) == child) && epochs_done() < enough)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (ended) break;
-    std::this_thread::sleep_for(std::chrono::microseconds(rng.below(20000)));
-    kill(child, SIGKILL);
-    status_of(child);
-  }
-  if (fs::exists(checkpoint)) {
-    ++resumed;
-    REQUIRE(candist_program(folder, "distill --resume --quiet --out part").code == 0);
-  }
+  const int resumed = finish_in_spite_of_kills(folder, options, "part", 5, 3);
   CHECK(resumed > 0);
-  CHECK(epochs_done() == 12);
+  CHECK(line_count(read_file(folder / "part/log.jsonl")) == 12);
   check_same_run(folder, "part", "whole");
   CHECK_FALSE(fs::exists(folder / "part/checkpoint"));
 }

@@ -13,8 +13,10 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <thread>
 
@@ -111,6 +113,36 @@ inline void interrupt_training(const TemporaryFolder& folder, const std::string&
   const int status = status_of(child);
   REQUIRE(WIFEXITED(status));
   REQUIRE(WEXITSTATUS(status) == 130);
+}
+
+/// Runs distill to its end, but kills it up to `rounds` times, each after a few epochs (1 to `most`, by
+/// chance) and a moment, and resumes it. How often it was resumed.
+inline int finish_in_spite_of_kills(const TemporaryFolder& folder, const std::string& options,
+                                    const std::string& out, int rounds, std::uint32_t most) {
+  CounterRng rng(std::random_device{}(), RandomPurpose::resampling, 0, 0);
+  const auto checkpoint = folder / out / "checkpoint/checkpoint.bin";
+  const auto epochs_done = [&] { return line_count(read_file(folder / out / "log.jsonl")); };
+  int resumed = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const bool resume = std::filesystem::exists(checkpoint);
+    resumed += resume ? 1 : 0;
+    const std::size_t enough = epochs_done() + 1 + rng.below(most);
+    const pid_t child = start(folder, "distill --checkpoint-seconds 0 --out " + out + " " +
+                                          (resume ? std::string("--resume --quiet") : options));
+    int status = 0;
+    bool ended = false;
+    while (!(ended = waitpid(child, &status, WNOHANG) == child) && epochs_done() < enough)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (ended) return resumed;
+    std::this_thread::sleep_for(std::chrono::microseconds(rng.below(20000)));
+    kill(child, SIGKILL);
+    status_of(child);
+  }
+  if (std::filesystem::exists(checkpoint)) {
+    ++resumed;
+    REQUIRE(candist_program(folder, "distill --resume --quiet --out " + out).code == 0);
+  }
+  return resumed;
 }
 
 /// The call is refused: 2, one line that holds the words.
