@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the host benches of a build and writes bench/results/host_DATE.csv (about 5 minutes).
+# Runs the host benches of a build and writes bench/results/host_DATE.csv (about 10 minutes).
 #   bash bench/host/run_all.sh BUILD_DIR     BUILD_DIR configured with -DCANDIST_BUILD_BENCH=ON and built
 set -euo pipefail
 
