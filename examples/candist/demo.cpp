@@ -138,7 +138,7 @@ int demo(const Arguments& arguments) {
   if (pretrained) {
     common.student = TransformerStudent::name;
     if (!common.epochs) common.epochs = 3;
-    common.warmup_epochs = 1;
+    common.warmup_epochs = 2;
   }
   const int seeds = given_seeds.value_or(pretrained ? 2 : 3);
   if (seeds < 1 || seeds > 1000) {
