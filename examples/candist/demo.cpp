@@ -126,7 +126,7 @@ int demo(const Arguments& arguments) {
   add_text_option(
       options, "pretrained", common.pretrained,
       "folder of a Hugging Face model: a transformer that starts from it instead of the "
-      "linear student, 3 epochs, on the annotations of one prompt (some ten minutes on 2 cores)",
+      "linear student, 3 epochs, on the annotations of one prompt (12 minutes on 2 cores)",
       "DIR");
   add_text_option(options, "wordnet", nouns, "WordNet's data.noun (Debian package wordnet-base)",
                   "FILE");
