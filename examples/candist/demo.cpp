@@ -3,6 +3,7 @@
 // candist demo: the main job on dictionary entries with recorded annotations of a large language
 // model.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -138,7 +139,8 @@ int demo(const Arguments& arguments) {
   if (pretrained) {
     common.student = TransformerStudent::name;
     if (!common.epochs) common.epochs = 3;
-    common.warmup_epochs = 2;
+    // The refinery selects in the last epoch at least.
+    common.warmup_epochs = std::min(2, *common.epochs - 1);
   }
   const int seeds = given_seeds.value_or(pretrained ? 2 : 3);
   if (seeds < 1 || seeds > 1000) {

@@ -7,7 +7,7 @@
 //   tile   14 x 32 results in 28 registers of 16 floats (6 x 16 in 8s, 6 x 8 in 4s), A read in place
 // Every result is one chain of fused multiply-adds over k = 0, 1, ..., whatever the shapes around it:
 // a row's bits depend neither on the rows beside it, nor on how work was cut for threads, nor on the
-// processor (with fused multiply-add; those before 2013 round differently). No BLAS promises that.
+// processor (with fused multiply-add; those before 2013 round differently).
 #pragma once
 
 #include <algorithm>

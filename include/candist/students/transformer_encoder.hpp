@@ -17,6 +17,7 @@
 #include "candist/kernels/packed_attention.hpp"
 #include "candist/students/packed_batch.hpp"
 #include "candist/students/transformer_parameters.hpp"
+#include "candist/students/transformer_rooms.hpp"
 #include "candist/worker_team.hpp"
 
 namespace candist {
@@ -28,42 +29,6 @@ struct Gelu {
   static void backward(const float* x, std::int64_t n, float* gradient) {
     gelu_backward(x, n, gradient);
   }
-};
-
-/// What a norm keeps for its backward pass. All room grows, and never shrinks.
-struct NormRoom {
-  std::vector<float> sum;    ///< [U, D]
-  std::vector<float> mean;   ///< [U]
-  std::vector<float> scale;  ///< [U]
-};
-
-/// What a layer computes, and backward needs.
-struct LayerRoom {
-  std::vector<float> query_input;  ///< [U, D], where U < T
-  std::vector<float> queries;      ///< [U, D]
-  std::vector<float> keys_values;  ///< [T, 2 D]
-  std::vector<float> context;      ///< [U, D]
-  std::vector<float> branch;       ///< [U, D], of attention, then of the feed-forward network
-  NormRoom attention_norm;
-  std::vector<float> attended;   ///< [U, D]
-  std::vector<float> inner;      ///< [U, F]
-  std::vector<float> activated;  ///< [U, F]
-  NormRoom norm;
-  std::vector<float> out;  ///< [U, D]
-};
-
-/// Gradients of one layer; all layers take turns.
-struct GradientRoom {
-  std::vector<float> out;          ///< [T, D]
-  std::vector<float> in;           ///< [T, D]
-  std::vector<float> attended;     ///< [T, D]
-  std::vector<float> query_input;  ///< [T, D]
-  std::vector<float> projected;    ///< [T, D], of the attention's branch
-  std::vector<float> outer;        ///< [T, D], of the feed-forward network's branch
-  std::vector<float> inner;        ///< [T, F]
-  std::vector<float> context;      ///< [T, D]
-  std::vector<float> queries;      ///< [T, D]
-  std::vector<float> keys_values;  ///< [T, 2 D]
 };
 
 /// Forward and backward pass of one batch; the parameters are the caller's. Dropout is keyed by (seed,

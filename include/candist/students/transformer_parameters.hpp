@@ -35,7 +35,6 @@ struct DenseParameter {
         columns(c),
         values(static_cast<std::size_t>(r * std::max<std::int64_t>(c, 1))),
         gradient(values.size()) {}
-  /// The matrix, or rows [first, first + count) of it.
   Factor matrix() const { return {values.data(), rows, columns, columns}; }
   ParameterBlock block() {
     const bool vector = columns == 0;  // biases and norms: no decay
