@@ -12,13 +12,6 @@
 
 namespace candist {
 
-/// How the annotators of an ensemble are folded into one.
-enum class Fold {
-  any,  ///< every label that one of them named
-  all,  ///< labels that all of them named
-  top,  ///< the k labels with most votes (SC-k); k = 1 is the vote
-};
-
 /// Several annotators as one. Reference: CanDist section 5.3 and Table 4.
 template <Annotator... Members>
 class EnsembleAnnotator {
@@ -31,16 +24,7 @@ class EnsembleAnnotator {
     const std::vector<Annotations> replies = std::apply(
         [&](auto&... member) { return std::vector<Annotations>{member.annotate(texts)...}; },
         members_);
-    const VoteTensor votes(replies);
-    switch (fold_) {
-      case Fold::all:
-        return votes.at_least(static_cast<int>(sizeof...(Members)));
-      case Fold::top:
-        return votes.top(k_);
-      case Fold::any:
-        break;
-    }
-    return votes.any();
+    return VoteTensor(replies).folded(fold_, k_);
   }
 
  private:

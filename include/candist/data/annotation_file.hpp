@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -32,11 +33,14 @@ inline Annotations read_annotations(const std::filesystem::path& path, const Tex
                                     const LabelSpace& labels,
                                     AnnotationFileReport* report = nullptr);
 
+/// More about a text: adds its keys to the line of a row.
+using AnnotationDetails = std::function<void(std::int64_t row, nlohmann::ordered_json& line)>;
+
 /// Writes one line a text; `annotator` is named in each. Weights are written where they differ
 /// within a set, "single" where it is not the first candidate.
 inline void write_annotations(const std::filesystem::path& path, const Texts& texts,
                               const LabelSpace& labels, const Annotations& annotations,
-                              const std::string& annotator);
+                              const std::string& annotator, const AnnotationDetails& details = {});
 
 // ---- definitions
 
@@ -158,7 +162,7 @@ inline Annotations read_annotations(const std::filesystem::path& path, const Tex
 
 inline void write_annotations(const std::filesystem::path& path, const Texts& texts,
                               const LabelSpace& labels, const Annotations& annotations,
-                              const std::string& annotator) {
+                              const std::string& annotator, const AnnotationDetails& details) {
   CANDIST_EXPECT_EQ(texts.rows(), annotations.rows(), "texts, annotations");
   AtomicFile file(path);
   for (std::int64_t row = 0; row < texts.rows(); ++row) {
@@ -174,6 +178,7 @@ inline void write_annotations(const std::filesystem::path& path, const Texts& te
     if (std::any_of(weights.begin(), weights.end(), [&](float w) { return w != weights.front(); }))
       line["weights"] = weights;
     line["annotator"] = annotator;
+    if (details) details(row, line);
     file.write(line.dump() + "\n");
   }
   file.commit();

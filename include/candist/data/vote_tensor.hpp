@@ -14,6 +14,14 @@
 
 namespace candist {
 
+/// How the votes of several annotators, or of several samples of one, become one candidate set.
+enum class Fold {
+  any,       ///< every label that was named at all (SC-All)
+  all,       ///< labels that all named
+  top,       ///< the k labels with most votes (SC-k); k = 1 is the vote
+  at_least,  ///< labels with at least k votes
+};
+
 /// Which of A annotators named which of C labels for which of N texts: votes [A, N, C], 1 or 0.
 /// Folds turn it into annotations again (labels by votes, ties in label order; weights are shares
 /// of the votes), and with that into any candidate set. A fold that leaves no label gives an empty
@@ -42,6 +50,20 @@ class VoteTensor {
   /// Votes a label got, [N, C].
   xt::xtensor<float, 2> counts() const { return xt::sum(votes_, {0}); }
 
+  /// The candidate sets of a fold; `k` counts for `top` and `at_least` alone.
+  Annotations folded(Fold fold, int k) const {
+    switch (fold) {
+      case Fold::all:
+        return at_least(static_cast<int>(votes_.shape(0)));
+      case Fold::top:
+        return top(k);
+      case Fold::at_least:
+        return at_least(k);
+      case Fold::any:
+        break;
+    }
+    return any();
+  }
   /// SC-All: every label that was named at all.
   Annotations any() const { return at_least(1); }
   /// Labels that at least m annotators named; all of them: m = A.
