@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a prompt is: a policy that turns a task and a text into a conversation.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "candist/chat/message.hpp"
+#include "candist/concepts.hpp"
+#include "candist/data/label_space.hpp"
+
+namespace candist {
+
+/// How many labels an answer may name, and what their order says.
+enum class AnswerForm {
+  one,      ///< exactly one label (SA, LLM-Select)
+  ordered,  ///< the answer first, then others (CA_add)
+  set,      ///< all that are possible (CA_all)
+};
+
+/// What the teacher is asked to do; the same for all texts.
+struct PromptTask {
+  enum class Reasoning { none, step_by_step };
+  enum class Form {
+    names,  ///< names of labels, separated by commas
+    json,   ///< {"labels": [NAME, ...]}
+  };
+
+  const LabelSpace* labels = nullptr;
+  std::string description;  ///< what the labels are for: "the task of sorting questions by topic"
+  std::string text_noun = "text";    ///< what a text is: "question"
+  std::string label_noun = "label";  ///< what a label is: "topic"
+  Reasoning reasoning = Reasoning::none;
+  Form form = Form::names;
+};
+
+/// A text and what was answered about it.
+struct Demonstration {
+  std::string text;
+  std::string answer;
+  bool operator==(const Demonstration&) const = default;
+};
+
+/// What differs from text to text.
+struct PromptInput {
+  std::string_view text;
+  std::span<const Demonstration> demonstrations = {};  ///< shown before it, in this order
+  std::span<const std::int32_t> candidates = {};       ///< what may be answered; none: all labels
+};
+
+/// A conversation that asks about one text, and how its answer is to be read.
+///   answers()                  how many labels the reply names
+///   conversation(task, input)  ends with a turn of the user
+template <class P>
+concept Prompt = Named<P> &&
+    requires(const P prompt, const PromptTask& task, const PromptInput& input) {
+  { prompt.answers() } -> std::same_as<AnswerForm>;
+  { prompt.conversation(task, input) } -> std::same_as<Conversation>;
+};
+
+/// The conversation that asks once more after a reply that could not be read, with the reason.
+inline Conversation reask(Conversation asked, std::string_view reply, std::string_view problem,
+                          AnswerForm form) {
+  asked.push_back({Role::assistant, std::string(reply)});
+  std::string again =
+      "This answer cannot be used: " + std::string(problem) + ". Answer again with ";
+  again += form == AnswerForm::one ? "exactly one of the given names"
+                                   : "names out of the given list only, separated by commas";
+  asked.push_back({Role::user, again + ", and nothing else."});
+  return asked;
+}
+
+}  // namespace candist
