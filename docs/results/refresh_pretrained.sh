@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Rewrites pretrained_*.md: the published methods on a pretrained student, fine-tuned on the CPU; about an
-# hour and a half on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
+# Rewrites pretrained_*.md: the published methods on a pretrained student, fine-tuned on the CPU; about
+# two hours on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
 #   bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER [wordnet|pico|trec ...]
 # WordNet needs Debian's wordnet-base; PICO and TREC need the texts of ../shared/data beside the checkout
 # (no clear licence, so not here) and stay as they are without them.
@@ -27,7 +27,7 @@ methods=distillation,average,proden,freeal,candist,supervised
 study() {
   local name=$1 title=$2 epochs=$3 methods=$4 begin=$SECONDS
   shift 4
-  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --warmup-epochs 1 --seed "$seeds")
+  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds")
   echo "== $name"
   "$program" ablate "${common[@]}" --method "$methods" --out "$name" >/dev/null
   local pages=("$name/summary.md")
@@ -37,7 +37,7 @@ study() {
   fi
   {
     printf '# %s\n\n' "$title"
-    printf 'candist %s, %s, %s cores, %s minutes. all-MiniLM-L6-v2 fine-tuned, %s epochs, 1 of them before candist and freeal select, the rest by default. ' \
+    printf 'candist %s, %s, %s cores, %s minutes. all-MiniLM-L6-v2 fine-tuned, %s epochs, the rest by default. ' \
       "$commit" "$(date -u +%F)" "$(nproc)" $(((SECONDS - begin + 30) / 60)) "$epochs"
     # shellcheck disable=SC2016 # the backquotes are Markdown's
     printf 'Rewrite: `bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER %s`.\n\n' "${name#pretrained_}"
@@ -74,8 +74,8 @@ for set in "${sets[@]}"; do
   esac
   score=(--data "${files[1]}" --labels "${files[5]}" --candidates "$annotations")
   case $set in
-    wordnet) study pretrained_wordnet "WordNet, candidates of ca_all, pretrained student" 4 "$methods" "${files[@]}" --candidates "$annotations" ;;
-    pico) study pretrained_pico "PICO, candidates of ca_all, pretrained student" 3 "$methods" "${files[@]}" --candidates "$annotations" ;;
+    wordnet) study pretrained_wordnet "WordNet, candidates of ca_all, pretrained student" 5 "$methods" "${files[@]}" --candidates "$annotations" ;;
+    pico) study pretrained_pico "PICO, candidates of ca_all, pretrained student" 5 "$methods" "${files[@]}" --candidates "$annotations" ;;
     trec) score=(--help); study pretrained_trec "TREC, gold labels, pretrained student" 4 supervised "${files[@]}" ;;
   esac
 done
