@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Finds what candist stands on; nothing is ever downloaded. Sets CANDIST_CUDA_ENABLED and CANDIST_BLAS_FOUND.
+# Finds what candist stands on; nothing is ever downloaded. Sets CANDIST_CUDA_ENABLED, CANDIST_BLAS_FOUND and
+# CANDIST_CURL_FOUND.
 
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
@@ -21,6 +22,19 @@ if(NOT CANDIST_BLAS STREQUAL "OFF")
     set(CANDIST_BLAS_FOUND ON)
   elseif(CANDIST_BLAS STREQUAL "ON")
     message(FATAL_ERROR "CANDIST_BLAS is ON, but there is no OpenBLAS (Debian: libopenblas-dev)")
+  endif()
+endif()
+
+set(CANDIST_CURL_FOUND OFF)
+if(NOT CANDIST_CURL MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "CANDIST_CURL is ${CANDIST_CURL}, expected AUTO, ON or OFF")
+endif()
+if(NOT CANDIST_CURL STREQUAL "OFF")
+  find_package(CURL 7.68 QUIET)
+  if(CURL_FOUND)
+    set(CANDIST_CURL_FOUND ON)
+  elseif(CANDIST_CURL STREQUAL "ON")
+    message(FATAL_ERROR "CANDIST_CURL is ON, but there is no libcurl (Debian: libcurl4-openssl-dev)")
   endif()
 endif()
 
@@ -54,6 +68,11 @@ if(CANDIST_BLAS_FOUND)
   message(STATUS "candist: Eigen's products by OpenBLAS: ${BLAS_LIBRARIES}")
 else()
   message(STATUS "candist: Eigen's products by Eigen itself (CANDIST_BLAS=${CANDIST_BLAS})")
+endif()
+if(CANDIST_CURL_FOUND)
+  message(STATUS "candist: language models by libcurl ${CURL_VERSION_STRING}")
+else()
+  message(STATUS "candist: no libcurl (CANDIST_CURL=${CANDIST_CURL}); annotate --annotator openai is left out")
 endif()
 if(CANDIST_CUDA_ENABLED)
   message(STATUS "candist: CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")

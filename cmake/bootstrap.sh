@@ -33,7 +33,7 @@ step() { doing=$1; printf '\n== candist: %s\n' "$*"; }
 trap 'code=$?; [ $code -eq 0 ] || printf "\ncandist: FAILED: %s, while %s (exit code %s)\n" "$job" "$doing" "$code" >&2' EXIT
 
 packages=(g++ cmake ninja-build git ca-certificates libeigen3-dev libxtensor-dev libboost-program-options-dev
-  nlohmann-json3-dev libsimdjson-dev libutf8proc-dev wordnet-base)
+  nlohmann-json3-dev libsimdjson-dev libutf8proc-dev libcurl4-openssl-dev wordnet-base)
 [ "$job" != test ] || packages+=(catch2)
 [ "$job" != bench ] || packages+=(fasttext)
 [ "$pretrained" != yes ] || packages+=(python3 python3-pip)

@@ -25,6 +25,8 @@ enum class RandomPurpose : std::uint32_t {
   simulated_annotator,
   data_split,
   resampling,
+  retry_jitter,
+  demonstration_order,
 };
 
 /// Philox4x32-10 (Salmon et al., SC 2011) with key = seed and counter = (draw, sample, epoch,
