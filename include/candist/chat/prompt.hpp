@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "candist/chat/message.hpp"
 #include "candist/concepts.hpp"
@@ -63,15 +64,19 @@ concept Prompt = Named<P> &&
   { prompt.conversation(task, input) } -> std::same_as<Conversation>;
 };
 
-/// The conversation that asks once more after a reply that could not be read, with the reason.
+/// The conversation that asks once more after a reply that could not be read, with the reason. The
+/// form of the answer is left as it was asked for: it may be names, JSON or a template's own.
 inline Conversation reask(Conversation asked, std::string_view reply, std::string_view problem,
                           AnswerForm form) {
-  asked.push_back({Role::assistant, std::string(reply)});
-  std::string again =
-      "This answer cannot be used: " + std::string(problem) + ". Answer again with ";
-  again += form == AnswerForm::one ? "exactly one of the given names"
-                                   : "names out of the given list only, separated by commas";
-  asked.push_back({Role::user, again + ", and nothing else."});
+  // Endpoints refuse a turn without words, and chat templates two turns of the user in a row.
+  const bool blank = reply.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
+  asked.push_back({Role::assistant, blank ? "(no answer)" : std::string(reply)});
+  while (problem.ends_with('.')) problem.remove_suffix(1);
+  std::string again = "This answer cannot be used: " + std::string(problem) +
+                      ". Answer again, in the form that was asked for, with ";
+  again += form == AnswerForm::one ? "exactly one of the given names."
+                                   : "names out of the given list only.";
+  asked.push_back({Role::user, std::move(again)});
   return asked;
 }
 
