@@ -3,8 +3,10 @@
 // candist annotate: texts -> annotations file.
 
 #include <cstdio>
+#include <filesystem>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "candist/candidates/statistics.hpp"
 #include "candist/data/annotation_file.hpp"
@@ -12,6 +14,7 @@
 #include "input_files.hpp"
 #include "options.hpp"
 #include "students.hpp"
+#include "teacher.hpp"
 #include "text_table.hpp"
 
 namespace candist::program {
@@ -46,19 +49,41 @@ int annotate(const Arguments& arguments) {
   po::options_description options("options");
   add_data_options(options, files, {"valid"});
   add_text_option(options, "annotator", kind,
-                  "recorded (of --candidates) or simulated (from gold)");
+                  "recorded (of --candidates), simulated (from gold) or openai (a language model "
+                  "behind an OpenAI-compatible endpoint)");
   add_number_option(options, "coverage", simulated.coverage,
                     "simulated: share of sets that hold the gold label");
   add_number_option(options, "mean-set-size", simulated.mean_set_size,
                     "simulated: mean number of candidates");
-  add_number_option(options, "seed", simulated.seed, "simulated: of everything random");
-  add_number_option(options, "threads", threads, "no effect: one is enough");
+  add_number_option(options, "seed", simulated.seed, "of everything random");
+  add_number_option(options, "threads", threads, "openai: of --embedder; 0 = all cores");
   add_output_options(options, output);
-  if (!parse("annotate", "give every text its candidate labels", options, arguments)) return 0;
-  thread_count(threads);
-  if (output.out.empty()) throw InputError("annotate: give the annotations file with --out FILE");
-  refuse_overwriting("annotate", named_files(files), {output.out});
+#if CANDIST_CURL_FOUND
+  TeacherSettings teacher;
+  add_teacher_options(options, teacher);
+#endif
+  po::variables_map given;
+  if (!parse("annotate", "give every text its candidate labels", options, arguments, &given))
+    return 0;
+  threads = thread_count(threads);
+  std::vector<std::filesystem::path> outputs;
+  if (!output.out.empty()) outputs.push_back(output.out);
+  std::vector<NamedFile> read = named_files(files);
   inputs.candidates = std::exchange(files.candidates, {});
+#if CANDIST_CURL_FOUND
+  if (kind == "openai") {
+    check_files(teacher, output, read, outputs);
+    refuse_overwriting("annotate", read, outputs);
+    return ask_teacher(teacher, given, load_corpus(files), inputs.candidates, output,
+                       simulated.seed, threads);
+  }
+  refuse_teacher_options(given, kind);
+#else
+  if (kind == "openai")
+    throw InputError("annotate: this program was built without libcurl, which openai needs");
+#endif
+  if (output.out.empty()) throw InputError("annotate: give the annotations file with --out FILE");
+  refuse_overwriting("annotate", read, outputs);
   const Corpus corpus = load_corpus(files);
   simulated.classes = corpus.labels.size();
   inputs.labels = &corpus.labels;

@@ -52,6 +52,8 @@ class ProgressBar {
     drawn_ = now;
     draw(done, std::string(note));
   }
+  /// Notes that `units` are done in all, those of an earlier run too.
+  void set(std::int64_t units) { add(units - done_.load()); }
   /// Ends the line.
   void finish() {
     if (output_ == Output::silent || finished_) return;
