@@ -71,7 +71,7 @@ int annotate(const Arguments& arguments) {
   std::vector<NamedFile> read = named_files(files);
   inputs.candidates = std::exchange(files.candidates, {});
 #if CANDIST_CURL_FOUND
-  if (kind == "openai") {
+  if (kind == LanguageModel::name) {
     check_files(teacher, output, read, outputs);
     refuse_overwriting("annotate", read, outputs);
     return ask_teacher(teacher, given, load_corpus(files), inputs.candidates, output,
@@ -79,7 +79,7 @@ int annotate(const Arguments& arguments) {
   }
   refuse_teacher_options(given, kind);
 #else
-  if (kind == "openai")
+  if (kind == LanguageModel::name)
     throw InputError("annotate: this program was built without libcurl, which openai needs");
 #endif
   if (output.out.empty()) throw InputError("annotate: give the annotations file with --out FILE");
@@ -90,7 +90,8 @@ int annotate(const Arguments& arguments) {
 
   Annotations annotations(corpus.labels.size());
   if (!with_named<Annotators>(kind, [&]<class A>() {
-        annotations = make(std::type_identity<A>{}, inputs).annotate(corpus.train);
+        if constexpr (!std::is_same_v<A, LanguageModel>)
+          annotations = make(std::type_identity<A>{}, inputs).annotate(corpus.train);
       })) {
     throw InputError("--annotator " + shown(kind) +
                      " does not exist; there are: " + names_of<Annotators>());

@@ -84,10 +84,12 @@ void join_distribution(Joiner& join, RunSettings& s, DistributionRefineryOptions
       {{"up_at_least_one", Options::Rounding::up_at_least_one}, {"down", Options::Rounding::down}});
 }
 
-/// Does the refinery leave rows without target, so that Eq. 9 has rows to apply to?
-bool join_refinery(Joiner& join, RunSettings& s, AnyRefinery& any) {
+/// Does the refinery leave rows without target, so that Eq. 9 has rows to apply to? `warm_up`: of
+/// the distribution refinery, where nothing is said; < 0: its own default.
+bool join_refinery(Joiner& join, RunSettings& s, AnyRefinery& any, int warm_up) {
   if (auto* distribution = std::get_if<DistributionRefinery>(&any.refinery)) {
     DistributionRefineryOptions options = distribution->options();
+    if (warm_up >= 0) options.warm_up_epochs = warm_up;
     join_distribution(join, s, options);
     any.refinery = DistributionRefinery(options);
     return options.filter_outside == Switch::on;
@@ -179,16 +181,7 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
   Chosen chosen{chosen_method(s), {}, {}, {}};
   if (s.loss.empty()) s.method = chosen.method.name;
   Joiner join;
-  const bool leaves_rows_outside = join_refinery(join, s, chosen.method.refinery_policy);
-  join_auxiliary(join, s, chosen.method.auxiliary, leaves_rows_outside);
-
-  const AuxiliaryTerms& terms = chosen.method.auxiliary;
-  if (!targets_are_distributions(chosen.method.refinery_policy) &&
-      (terms.mixup > 0.0f || terms.consistency_in > 0.0f)) {
-    throw InputError("--mixup and --consistency take targets for labels, and those of " +
-                     chosen.method.refinery + " are weights; leave them out");
-  }
-
+  int warm_up = -1;
   TrainingOptions& training = chosen.training;
   if (!with_named<Students>(s.student, [&]<class L>() {
         training.epochs = L::epochs;
@@ -198,6 +191,7 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
         if (!s.weight_decay) s.weight_decay = L::weight_decay;
         if (!s.max_gradient_norm) s.max_gradient_norm = L::max_gradient_norm;
         L::join(join, s);
+        warm_up = L::warm_up_epochs(s.epochs.value_or(L::epochs));
       }))
     no_such("student", s.student, names_of<Students>());
   if (!with_named<Optimizers>(s.optimizer, [&]<class O>() {
@@ -211,6 +205,15 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
   join.number(s.epochs, training.epochs);
   join.number(s.batch, training.batch);
   join.number(s.learning_rate, training.learning_rate);
+
+  const bool leaves_rows_outside = join_refinery(join, s, chosen.method.refinery_policy, warm_up);
+  join_auxiliary(join, s, chosen.method.auxiliary, leaves_rows_outside);
+  const AuxiliaryTerms& terms = chosen.method.auxiliary;
+  if (!targets_are_distributions(chosen.method.refinery_policy) &&
+      (terms.mixup > 0.0f || terms.consistency_in > 0.0f)) {
+    throw InputError("--mixup and --consistency take targets for labels, and those of " +
+                     chosen.method.refinery + " are weights; leave them out");
+  }
   training.seed = s.seed;
   training.threads = s.threads;
   training.auxiliary = chosen.method.auxiliary;

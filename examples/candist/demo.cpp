@@ -139,8 +139,6 @@ int demo(const Arguments& arguments) {
   if (pretrained) {
     common.student = TransformerStudent::name;
     if (!common.epochs) common.epochs = 3;
-    // The refinery selects in the last epoch at least.
-    common.warmup_epochs = std::min(2, *common.epochs - 1);
   }
   const int seeds = given_seeds.value_or(pretrained ? 2 : 3);
   if (seeds < 1 || seeds > 1000) {
@@ -189,7 +187,6 @@ int demo(const Arguments& arguments) {
       settings.student = common.student;
       settings.pretrained = common.pretrained;
       settings.epochs = common.epochs;
-      settings.warmup_epochs = common.warmup_epochs;
       settings.method = method;
       settings.seed = first_seed + static_cast<std::uint64_t>(seed);
       runs.push_back({resolved(settings), &data});

@@ -25,7 +25,7 @@ constexpr std::string_view usage =
 usage: candist <subcommand> [options]        candist <subcommand> --help
 
   demo      the main job on dictionary entries with recorded LLM annotations; no arguments needed
-  annotate  texts -> annotations file (recorded or simulated annotator)
+  annotate  texts -> annotations file (recorded, simulated or a language model)
   score     quality of an annotations file against gold labels
   distill   texts + annotations -> trained student, unique labels, metrics
   predict   trained student + texts -> labels with confidences

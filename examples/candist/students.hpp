@@ -6,6 +6,7 @@
 // `distill`, `predict`, `annotate`, `list`, the messages and the tests iterate over these lists.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ namespace candist::program {
 // An entry of the list of students says what its training takes where nothing is said, and
 //   join(join, settings)          the options that it has: join.number(setting, place) takes over what
 //                                 was given, and notes in the setting what it came to
+//   warm_up_epochs(epochs)        epochs before the distribution refinery selects; < 0: its default
 //   make(settings, corpus)        the student of resolved settings
 //   check(settings, corpus)       throws InputError where make would (optional)
 //   encoding_of(settings)         names how texts become ids: runs of the same name share them
@@ -57,6 +59,7 @@ struct LinearStudent {
   static constexpr float learning_rate = 0.5f;
   static constexpr float weight_decay = 0.0f;
   static constexpr float max_gradient_norm = 0.0f;
+  static int warm_up_epochs(int) { return -1; }
 
   template <class Join>
   static void join(Join& join, RunSettings& s) {
@@ -75,6 +78,7 @@ struct MlpStudent {
   static constexpr float learning_rate = 0.1f;
   static constexpr float weight_decay = 0.0f;
   static constexpr float max_gradient_norm = 0.0f;
+  static int warm_up_epochs(int) { return -1; }
 
   template <class Join>
   static void join(Join& join, RunSettings& s) {
@@ -96,6 +100,9 @@ struct TransformerStudent {
   static constexpr float learning_rate = 1e-3f;
   static constexpr float weight_decay = 0.01f;
   static constexpr float max_gradient_norm = 1.0f;
+  /// Fine-tuning is over after few epochs, and selecting among predictions of the first ones costs
+  /// (docs/transformer.md).
+  static int warm_up_epochs(int epochs) { return std::min((3 * epochs + 4) / 5, epochs - 1); }
 
   template <class Join>
   static void join(Join& join, RunSettings& s) {
@@ -125,7 +132,16 @@ struct TransformerStudent {
 using Students = TypeList<LinearStudent, MlpStudent, TransformerStudent>;
 using CandidateSets = TypeList<MaskCandidates, SparseCandidates, DenseCandidates>;
 using Optimizers = TypeList<Sgd, Adagrad, AdamW, RowAdagrad>;
+
+/// Behind an endpoint; teacher.hpp asks it.
+struct LanguageModel {
+  static constexpr const char* name = "openai";
+};
+#if CANDIST_CURL_FOUND
+using Annotators = TypeList<RecordedAnnotator, SimulatedAnnotator, LanguageModel>;
+#else
 using Annotators = TypeList<RecordedAnnotator, SimulatedAnnotator>;
+#endif
 
 /// The names of a list, comma-separated, for messages.
 template <class List>

@@ -64,6 +64,8 @@ void add_teacher_options(po::options_description& options, TeacherSettings& sett
 
 /// Throws InputError where --annotator is another one, but options of the teacher are given.
 void refuse_teacher_options(const po::variables_map& given, const std::string& annotator);
+/// Throws InputError for values that no teacher can have.
+void check_values(const TeacherSettings& settings);
 /// Adds what the settings read and write; throws InputError where something is missing or twice.
 void check_files(const TeacherSettings& settings, const OutputOptions& output,
                  std::vector<NamedFile>& inputs, std::vector<std::filesystem::path>& outputs);

@@ -352,6 +352,9 @@ TEST_CASE("what no question can get past ends the run, after what is under way")
         Case{answered(404, R"({"error": {"message": "no model mock-9"}})"),
              true,
              {"status 404", "no model mock-9", "--model"}},
+        Case{answered(400, R"({"error": {"message": "gpt-5x is not a valid model ID"}})"),
+             true,
+             {"status 400", "not a valid model", "--model"}},
         Case{failed(Failure::unresolved, "http://host/v1: no such host"), false, {"no such host"}},
         Case{failed(Failure::insecure, "http://host/v1: no trust"), false, {"no trust"}},
         Case{failed(Failure::refused, address), false, {address}},
@@ -580,4 +583,22 @@ TEST_CASE("questions a second of the whole client", "[.][speed]") {
     WARN(concurrency << " at once, 50 ms: " << 8000 / wall << " questions/s (" << 20 * concurrency
                      << " at best), " << cpu(after) - cpu(before) << " s of CPU of the client");
   }
+}
+
+TEST_CASE("a name that was found is looked for again; one that never was ends the run at once") {
+  Endpoint blip{.answer = [](const std::string& body, int nth) {
+    return body == "5" && nth < 2 ? failed(Failure::unresolved, "no such host") : fine(body);
+  }};
+  ChatClient client(InMemory(blip), {.concurrency = 1, .retry = quick()});
+  Asker asker{.n = 10};
+  asker.ask(client);
+  CHECK(asker.replies.size() == 10);
+
+  Endpoint nowhere{.answer = [](const std::string&, int) {
+    return failed(Failure::unresolved, "no such host");
+  }};
+  ChatClient lost(InMemory(nowhere), {.concurrency = 1, .retry = quick()});
+  Asker one{.n = 10};
+  CHECK_THROWS_WITH(one.ask(lost), "no such host");
+  CHECK(nowhere.posts.size() == 1);
 }

@@ -83,8 +83,8 @@ inline std::string chat_completion(const std::string& content, std::size_t promp
   return reply.dump();
 }
 
-/// One label, or one or two where several are asked for, of the "- NAME" lines of the system turn, by the hash of the last turn: the same
-/// question gets the same answer.
+/// One label, or one or two where several are asked for, of the "- NAME" lines of the system turn
+/// (where it is "one of these", of those), by the hash of the last turn: the same question gets the same answer.
 inline ServerReply answer_chat(const ServerRequest& request) {
   const auto body = nlohmann::json::parse(request.body, nullptr, false);
   if (!body.is_object() || !body.contains("messages") || body["messages"].empty())
@@ -102,6 +102,10 @@ inline ServerReply answer_chat(const ServerRequest& request) {
     }
   }
   const std::string last = body["messages"].back().value("content", "");
+  if (const std::size_t at = last.find("one of these: "); at != std::string::npos) {
+    std::erase_if(
+        names, [&](const std::string& name) { return last.find(name, at) == std::string::npos; });
+  }
   const bool several = last.find("separated by commas") != std::string::npos;
   const std::uint64_t hash = fingerprint(last).low;
   std::string content = "no labels";

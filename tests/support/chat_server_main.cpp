@@ -3,9 +3,10 @@
 //
 // The server as a process of its own.
 //   candist_chat_server --port-file FILE [--log FILE] [--latency-ms N] [--storm] [--require-key KEY]
-//                       [--unreadable PERCENT]
+//                       [--unreadable PERCENT] [--refuse TEXT] [--refuse-structure]
 // --log appends a line a request that reaches the model: the last turn, as a JSON string. It ends with
 // its parent, or by SIGTERM.
+// --refuse: questions that hold TEXT are too long for the model. --refuse-structure: there is no response_format.
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -24,6 +25,8 @@ struct Options {
   std::string port_file;
   std::string log;
   std::string key;
+  std::string refuse;
+  bool refuse_structure = false;
   int latency_ms = 0;
   int unreadable = 0;
   bool storm = false;
@@ -51,6 +54,28 @@ bool strike(std::int64_t number, ServerReply& reply) {
   return true;
 }
 
+/// The probabilities of a reply's tokens, of four bytes each: half that of the one before.
+void add_logprobs(ServerReply& reply) {
+  auto body = nlohmann::json::parse(reply.body);
+  auto& choice = body["choices"][0];
+  const std::string content = choice["message"]["content"];
+  double logprob = 0;
+  for (std::size_t at = 0; at < content.size(); at += 4) {
+    logprob -= 0.693147;
+    choice["logprobs"]["content"].push_back(
+        {{"token", content.substr(at, 4)}, {"logprob", logprob}});
+  }
+  reply.body = body.dump();
+}
+
+/// Six examples, one of them twice.
+std::string pool_of(const std::string& asked) {
+  const std::string begin = "sample " + candist::fingerprint(asked).hex().substr(0, 6) + " ";
+  nlohmann::json texts;
+  for (const int i : {0, 1, 2, 3, 4, 0}) texts.push_back(begin + std::to_string(i));
+  return "Here you are:\n" + texts.dump();
+}
+
 ServerReply answer(const Options& options, const ServerRequest& request, std::ofstream& log) {
   const auto key = request.headers.find("authorization");
   if (!options.key.empty() &&
@@ -65,6 +90,18 @@ ServerReply answer(const Options& options, const ServerRequest& request, std::of
   if (body.is_object() && body.contains("messages") && !body["messages"].empty()) {
     const std::string last = body["messages"].back().value("content", "");
     if (log.is_open()) log << nlohmann::json(last).dump() << std::endl;
+    if (!options.refuse.empty() && last.find(options.refuse) != std::string::npos) {
+      return {
+          .status = 400,
+          .body =
+              R"({"error": {"message": "maximum context length is 10 tokens", "code": "context_length_exceeded"}})"};
+    }
+    if (options.refuse_structure && body.contains("response_format"))
+      return {.status = 400,
+              .body = R"({"error": {"message": "response_format is not supported here"}})"};
+    if (last.find("Reply with a JSON array") != std::string::npos)
+      reply.body = chat_completion(pool_of(last), request.body.size());
+    if (body.value("logprobs", false)) add_logprobs(reply);
     const bool first_ask = last.find("cannot be used") == std::string::npos;
     if (first_ask &&
         candist::fingerprint(last).high % 100 < static_cast<std::uint64_t>(options.unreadable))
@@ -86,11 +123,16 @@ int main(int argc, char** argv) {
       options.storm = true;
       continue;
     }
+    if (option == "--refuse-structure") {
+      options.refuse_structure = true;
+      continue;
+    }
     if (i + 1 == argc) return 2;
     const std::string value = argv[++i];
     if (option == "--port-file") options.port_file = value;
     if (option == "--log") options.log = value;
     if (option == "--require-key") options.key = value;
+    if (option == "--refuse") options.refuse = value;
     if (option == "--latency-ms") options.latency_ms = std::stoi(value);
     if (option == "--unreadable") options.unreadable = std::stoi(value);
   }

@@ -32,9 +32,12 @@ struct Outcome {
   std::string err;
 };
 
-inline Outcome candist_program(const TemporaryFolder& folder, const std::string& arguments) {
-  const std::string command = "cd '" + folder.path().string() + "' && '" CANDIST_PROGRAM "' " +
-                              arguments + " >out.txt 2>err.txt </dev/null";
+/// `before`: what the shell does first.
+inline Outcome candist_program(const TemporaryFolder& folder, const std::string& arguments,
+                               const std::string& before = "") {
+  const std::string command = "cd '" + folder.path().string() + "' && " + before +
+                              " '" CANDIST_PROGRAM "' " + arguments +
+                              " >out.txt 2>err.txt </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           read_file(folder / "out.txt"), read_file(folder / "err.txt")};

@@ -172,6 +172,15 @@ OpenAiAnnotator<P, T>::OpenAiAnnotator(P prompt, T transport, OpenAiOptions opti
     throw InputError("several samples at temperature 0 are one: raise the temperature");
   if (options_.budget && !options_.prices)
     throw InputError("a budget needs prices to be counted in");
+  if (options_.chat.structure == ChatOptions::Structure::json_schema &&
+      options_.task.reasoning != PromptTask::Reasoning::none)
+    throw InputError("structured output leaves no room for reasoning step by step: choose one");
+  if (options_.demonstrations && !shows_demonstrations(prompt_, options_.task))
+    throw InputError("there are demonstrations, but the prompt does not show them");
+  if (options_.candidates != nullptr && !shows_candidates(prompt_, options_.task)) {
+    throw InputError(std::string("there are candidates to choose among, but prompt ") + P::name +
+                     " does not show them");
+  }
   price({});  // or it throws: a model without price
 }
 
@@ -184,8 +193,11 @@ nlohmann::ordered_json OpenAiAnnotator<P, T>::settings() const {
   // The wording of the prompt, whatever it is made of: what it says about a text that is none.
   std::string wording;
   const std::int32_t candidates[] = {0};
+  std::vector<Demonstration> demonstrations;
+  if (options_.demonstrations) demonstrations = {{"\x02", "\x03"}};
   for (const Message& message : prompt_.conversation(
-           options_.task, {.text = "\x01", .demonstrations = {}, .candidates = candidates}))
+           options_.task,
+           {.text = "\x01", .demonstrations = demonstrations, .candidates = candidates}))
     wording += std::string(name_of(message.role)) + '\0' + message.content + '\0';
   const ChatOptions& chat = options_.chat;
   nlohmann::ordered_json settings;

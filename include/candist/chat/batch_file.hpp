@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -79,7 +80,7 @@ class BatchWriter {
 
   std::filesystem::path path_;
   BatchLimits limits_;
-  std::optional<AtomicFile> file_;
+  std::unique_ptr<AtomicFile> file_;  ///< none: no request yet
   std::vector<std::filesystem::path> files_;
   std::int64_t requests_ = 0;  ///< of the file being written, as are its bytes
   std::int64_t bytes_ = 0;
@@ -160,7 +161,7 @@ inline void BatchWriter::add(const BatchRequest& request) {
   }
   if (!file_) {
     files_.push_back(part(files_.size() + 1));
-    file_.emplace(files_.back());
+    file_ = std::make_unique<AtomicFile>(files_.back());
     requests_ = 0;
     bytes_ = 0;
   }

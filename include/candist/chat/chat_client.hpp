@@ -109,6 +109,7 @@ class ChatClient {
   Clock::duration pause_{};
   std::uint64_t tickets_ = 0;
   int failed_in_a_row_ = 0;
+  bool reached_ = false;     ///< the endpoint has answered before
   bool source_dry_ = false;  ///< next() had nothing when last asked
 };
 
@@ -177,7 +178,12 @@ void ChatClient<T>::take(HttpAnswer&& answer, Replied&& replied, Failed&& failed
     if (answer.retry_after > 0)
       limiter_.hold_until(Clock::now() + RetryPolicy::duration(answer.retry_after));
   }
+  reached_ = reached_ || answer.status > 0;
   RetryPolicy::Verdict verdict = retry_.verdict(answer, asked.attempt);
+  // A name that was found before will be found again.
+  if (answer.failure == HttpAnswer::Failure::unresolved && reached_ &&
+      asked.attempt < options_.retry.retries)
+    verdict = RetryPolicy::Verdict::retry;
   std::string reason;
   std::optional<ChatReply> reply;
   if (verdict == RetryPolicy::Verdict::accept) {
@@ -230,7 +236,8 @@ std::string ChatClient<T>::reason_of(const HttpAnswer& answer) {
   std::string reason = "the endpoint answered with status " + std::to_string(answer.status);
   if (!said.empty()) reason += ": " + said;
   if (answer.status == 401 || answer.status == 403) reason += "; is the API key right?";
-  if (answer.status == 404) reason += "; are --endpoint (it ends in /v1) and --model right?";
+  if (answer.status == 404 || is_unknown_model(answer.body))
+    reason += "; are --endpoint (it ends in /v1) and --model right?";
   if (is_context_overflow(answer.body))
     reason += "; shorten the text or use a model of a longer context";
   return reason;

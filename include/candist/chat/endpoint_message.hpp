@@ -21,6 +21,9 @@ inline std::string endpoint_message(std::string_view body);
 /// Does the body of a refusal say that prompt and reply do not fit into the model's context?
 inline bool is_context_overflow(std::string_view body);
 
+/// Does it say that there is no such model? Not every endpoint says so by status 404.
+inline bool is_unknown_model(std::string_view body);
+
 // ---- definitions
 
 namespace detail {
@@ -151,7 +154,29 @@ inline bool is_context_overflow(std::string_view body) {
         "exceeds the context length",          // Ollama
         "exceeds maximum context length",      // Ollama
         "input length exceeds",                // Ollama
+        "contextwindowexceedederror",          // LiteLLM
         "exceeds the context window", "exceed context window", "prompt is too long"}) {
+    if (said.find(phrase) != std::string::npos) return true;
+  }
+  return false;
+}
+
+inline bool is_unknown_model(std::string_view body) {
+  detail::ForeignJson json;
+  simdjson::dom::element root;
+  if (json.parse(body, root) == simdjson::SUCCESS) {
+    simdjson::dom::element error;
+    if (root["error"].get(error) != simdjson::SUCCESS) error = root;
+    for (const char* key : {"code", "type"}) {
+      const std::string_view code = detail::text_at(error, key);
+      if (code == "model_not_found" || code == "invalid_model") return true;
+    }
+  }
+  std::string said = detail::refusal_text(body);
+  for (char& c : said) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (const char* phrase : {"invalid model name",       // LiteLLM
+                             "is not a valid model id",  // OpenRouter
+                             "model not exist"}) {       // DeepSeek
     if (said.find(phrase) != std::string::npos) return true;
   }
   return false;

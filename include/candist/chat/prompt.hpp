@@ -64,6 +64,21 @@ concept Prompt = Named<P> &&
   { prompt.conversation(task, input) } -> std::same_as<Conversation>;
 };
 
+/// Does the prompt show demonstrations? Found by trying.
+template <Prompt P>
+bool shows_demonstrations(const P& prompt, const PromptTask& task) {
+  const Demonstration one[] = {{"\x01", "\x02"}};
+  return prompt.conversation(task, {.text = "\x03", .demonstrations = one}) !=
+         prompt.conversation(task, {.text = "\x03"});
+}
+/// Does the prompt look at a text's candidates? Found by trying.
+template <Prompt P>
+bool shows_candidates(const P& prompt, const PromptTask& task) {
+  const std::int32_t first[] = {0};
+  return prompt.conversation(task, {.text = "\x03", .candidates = first}) !=
+         prompt.conversation(task, {.text = "\x03"});
+}
+
 /// The conversation that asks once more after a reply that could not be read, with the reason. The
 /// form of the answer is left as it was asked for: it may be names, JSON or a template's own.
 inline Conversation reask(Conversation asked, std::string_view reply, std::string_view problem,

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "candist/chat/endpoint_message.hpp"
 #include "candist/chat/transport.hpp"
 #include "candist/counter_rng.hpp"
 
@@ -33,7 +34,8 @@ class RetryPolicy {
 
   /// `attempt`: tries of this question before this one.
   ///   2xx with a JSON body                               accept
-  ///   400, 413, 422 and other 4xx                        the text: it would be refused again
+  ///   400, 413, 422 and other 4xx                        the text: it would be refused again; but
+  ///                                                      the run where they say "unknown model"
   ///   401 to 405, 407, 429 for want of credit            the run
   ///   408, 409, 425, 429, 5xx, broken connections        again; used up: the text
   ///   2xx without JSON (a proxy's page)                  again; used up: the run
@@ -105,7 +107,9 @@ inline RetryPolicy::Verdict RetryPolicy::verdict(const HttpAnswer& answer, int a
     default:
       break;
   }
-  if (status >= 400 && status < 500) return Verdict::give_up_text;
+  if (status >= 400 && status < 500) {
+    return is_unknown_model(answer.body) ? Verdict::give_up_run : Verdict::give_up_text;
+  }
   if (status >= 500) return again_or(Verdict::give_up_text);
   return Verdict::give_up_run;  // a redirection: the key is for nobody else
 }
