@@ -49,7 +49,7 @@ for source in "$root"/bench/host/*_bench.cpp; do # each takes --csv FILE, and sa
   doing="bench_$bench"
   program=$build/bin/bench_$bench
   if [ ! -x "$program" ]; then
-    skip "bench_$bench: not built (-DCANDIST_BUILD_BENCH=ON)"
+    skip "bench_$bench: not built (-DCANDIST_BUILD_BENCH=ON; annotate needs libcurl)"
   elif [[ $bench == @(loading|tokenizer|linear_student) && ! -f /usr/share/wordnet/data.noun ]]; then
     skip "bench_$bench: no WordNet (Debian: apt-get install wordnet-base)"
   else
