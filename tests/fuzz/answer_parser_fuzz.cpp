@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What must hold of the answer to any bytes. By hand, with clang and its libFuzzer:
-//   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address -Iinclude tests/fuzz/answer_parser_fuzz.cpp
-//       -lsimdjson -lutf8proc -o answer_parser_fuzz && ./answer_parser_fuzz -max_total_time=120
+// What must hold of the answer to any bytes. With clang and its libFuzzer:
+//   cmake -B build-fuzz -DCMAKE_CXX_COMPILER=clang++ -DCANDIST_BUILD_FUZZERS=ON
+//   cmake --build build-fuzz --target answer_parser_fuzz
+//   build-fuzz/bin/answer_parser_fuzz -max_total_time=60
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -209,6 +209,17 @@ TEST_CASE("numbers count as labels only where they are wanted", "[answer_parser]
         std::vector<std::int32_t>{3});
 }
 
+TEST_CASE("descriptions count as names only where they are wanted", "[answer_parser]") {
+  LabelSpace labels;
+  labels.add("LOC", "locations");
+  labels.add("HUM", "human beings");
+  const AnswerParser none(labels, {.aliases = {.descriptions = LabelDescriptions::ignored}});
+  CHECK(AnswerParser(labels).parse("a human being", AnswerForm::one).labels ==
+        std::vector<std::int32_t>{1});
+  CHECK_FALSE(none.parse("a human being", AnswerForm::one).read());
+  CHECK(none.parse("HUM", AnswerForm::one).labels == std::vector<std::int32_t>{1});
+}
+
 TEST_CASE("only labels that were offered may be answered", "[answer_parser]") {
   const LabelSpace labels = wordnet();
   const AnswerParser parser(labels);

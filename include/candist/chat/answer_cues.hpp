@@ -9,7 +9,9 @@
 #include <string_view>
 #include <utility>
 
-#include "candist/chat/label_matcher.hpp"
+#include "candist/chat/reply_characters.hpp"
+#include "candist/chat/reply_word.hpp"
+#include "candist/text/utf8.hpp"
 
 namespace candist::cue {
 
@@ -41,7 +43,6 @@ enum Class : std::uint64_t {
   task_verb = 8388608,     ///< classify, help: what a refusal refuses
   everything = 16777216,   ///< all, any
   not_a_label = 33554432,  ///< behind "other": other words, other labels
-  sorry = 67108864,
 };
 
 inline const WordClasses& lexicon();
@@ -60,22 +61,19 @@ inline const WordClasses& lexicon() {
          "isnt arent wasnt doesnt dont didnt cannot cant couldnt wouldnt wont shouldnt"},
         {rejects,
          "not unlikely excluded ruled wrong incorrect inappropriate implausible irrelevant "
-         "rejected "
-         "out unsuitable impossible"},
+         "rejected out unsuitable impossible"},
         {auxiliary,
          "is are was were be does do did can could would should seems seem may might has appears "
          "must"},
         {article, "a an the"},
-        {joins, "and or then nor as_well und oder et ou y o"},
+        {joins, "and or then nor und oder et ou y o"},
         {neutral,
          "its label labels category categories class classes option number choice type intent "
-         "answer "
-         "candidate candidates best first second third fourth fifth primary secondary likely most "
-         "probably mainly plausible possible probable assistant boxed text both either not only "
-         "but "
-         "also instead of rather than neither nor no fit fits maybe perhaps possibly more less yes "
-         "ok sure final top rank ranked alternatives alternative others another primarily so hence "
-         "therefore thus json python"},
+         "answer candidate candidates best first second third fourth fifth primary secondary "
+         "likely most probably mainly plausible possible probable assistant boxed text both "
+         "either not only but also instead of rather than neither nor no fit fits maybe perhaps "
+         "possibly more less yes ok sure final top rank ranked alternatives alternative others "
+         "another primarily so hence therefore thus json python"},
         {hedges,
          "maybe possibly perhaps could might also alternatively potentially too secondarily less "
          "may can either secondary"},
@@ -87,8 +85,7 @@ inline const WordClasses& lexicon() {
         {but, "but however though although sondern mais pero"},
         {more,
          "other others alternative alternatives alternatively also additional additionally "
-         "secondary "
-         "second another possible possibly candidates then"},
+         "secondary second another possible possibly candidates then"},
         {answer_noun, "answer réponse antwort respuesta risposta resposta"},
         {final_noun, "conclusion verdict decision"},
         {label_noun,
@@ -97,14 +94,13 @@ inline const WordClasses& lexicon() {
          "categoría etiqueta"},
         {verb,
          "choose pick select chose classified classify categorised categorized categorise "
-         "categorize "
-         "labelled labeled label_as belongs belong falls fall assign assigned say go"},
+         "categorize labelled labeled belongs belong falls fall assign assigned say go"},
         {consequence, "therefore thus hence so overall ultimately consequently finally"},
         {copula, "is are be its thats ist sind est es è was"},
         {final_word, "final"},
         {explanation,
-         "reason reasons reasoning explanation rationale justification note notes thought thoughts "
-         "analysis definition begründung"},
+         "reason reasons reasoning explanation rationale justification note notes thought "
+         "thoughts analysis definition begründung"},
         {exempts, "only just merely simply sure certain entirely necessarily"},
         {denies, "no not unlikely doesnt isnt implausible cannot excluded wrong incorrect"},
         {cannot, "cannot cant unable couldnt"},
@@ -114,8 +110,7 @@ inline const WordClasses& lexicon() {
         {everything, "all any every each everything anything"},
         {not_a_label,
          "words hand hands label labels option options category categories candidate candidates "
-         "class classes intent intents choice choices possible than people things"},
-        {sorry, "sorry"}};
+         "class classes intent intents choice choices possible than people things"}};
     WordClasses made;
     for (const auto& [bit, words] : lists) {
       std::string word;

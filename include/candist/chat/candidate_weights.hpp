@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "candist/chat/answer_parser.hpp"
+#include "candist/chat/reply_characters.hpp"
 #include "candist/chat/token_logprob.hpp"
 #include "candist/data/label_space.hpp"
 
@@ -65,15 +66,6 @@ inline std::optional<std::vector<std::size_t>> token_places(std::string_view rep
 inline std::size_t first_token(const std::vector<std::size_t>& places, std::size_t begin) {
   const auto behind = std::upper_bound(places.begin(), places.end(), begin);
   return static_cast<std::size_t>(behind - places.begin()) - 1;
-}
-
-inline std::string_view without_blanks_and_quotes(std::string_view token) {
-  const auto is_edge = [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '\'' || c == '`' || c == '*';
-  };
-  while (!token.empty() && is_edge(token.front())) token.remove_prefix(1);
-  while (!token.empty() && is_edge(token.back())) token.remove_suffix(1);
-  return token;
 }
 
 inline bool begins(std::string_view name, std::string_view beginning) {

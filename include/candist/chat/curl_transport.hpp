@@ -8,9 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <ctime>
 #include <limits>
 #include <memory>
 #include <new>
@@ -20,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "candist/chat/retry_after.hpp"
 #include "candist/chat/transport.hpp"
 #include "candist/config.hpp"
 #include "candist/error.hpp"
@@ -76,8 +76,7 @@ class CurlTransport {
     std::string body;
     HttpAnswer answer;
     std::chrono::steady_clock::time_point posted;
-    double exact = -1;  ///< seconds of retry-after-ms
-    double reset = -1;  ///< seconds until a limit of the endpoint's is lifted, where told
+    RetryAfter retry_after;
     char error[CURL_ERROR_SIZE] = "";
     std::size_t most_bytes = 0;
     bool oversized = false;
@@ -104,36 +103,6 @@ namespace detail {
 inline void start_curl() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (started != CURLE_OK) throw RunError(std::string("libcurl: ") + curl_easy_strerror(started));
-}
-
-/// Seconds of "20ms", "1s", "6m0s", "1h2m3.5s", or of a bare number; < 0 for anything else.
-inline double seconds_of(std::string_view text) {
-  if (text.empty()) return -1;
-  double seconds = 0;
-  while (!text.empty()) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-    if (digits == 0 || digits > 18) return -1;
-    const double number = std::strtod(std::string(text.substr(0, digits)).c_str(), nullptr);
-    text.remove_prefix(digits);
-    if (text.empty() || text == "s") return seconds + number;
-    const bool milliseconds = text.starts_with("ms");
-    const double unit = milliseconds     ? 1e-3
-                        : text[0] == 's' ? 1
-                        : text[0] == 'm' ? 60
-                        : text[0] == 'h' ? 3600
-                                         : -1;
-    if (unit < 0) return -1;
-    seconds += number * unit;
-    text.remove_prefix(milliseconds ? 2 : 1);
-  }
-  return seconds;
-}
-
-/// Retry-After is a number of seconds or a date.
-inline double retry_after_of(const std::string& value) {
-  if (const double seconds = seconds_of(value); seconds >= 0) return seconds;
-  const std::time_t date = curl_getdate(value.c_str(), nullptr);
-  return date < 0 ? -1 : std::max(0.0, std::difftime(date, std::time(nullptr)));
 }
 
 /// A URL for a message: without user, password and query, which may hold a key.
@@ -338,8 +307,7 @@ inline HttpAnswer CurlTransport::finish(CURL* easy, CURLcode result) {
   answer.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - exchange->posted).count();
   if (type != nullptr) answer.content_type = type;
-  if (exchange->exact >= 0) answer.retry_after = exchange->exact;
-  if (answer.status == 429 && answer.retry_after < 0) answer.retry_after = exchange->reset;
+  answer.retry_after = exchange->retry_after.seconds(answer.status);
   if (answer.failure != HttpAnswer::Failure::none) {
     answer.reason =
         shown_url_ + ": " +
@@ -376,11 +344,8 @@ inline std::size_t CurlTransport::on_header(char* bytes, std::size_t one, std::s
   const std::size_t end = line.find_last_not_of(" \t\r\n");
   if (begin == std::string_view::npos || begin > end) return one * count;
   const std::string value(line.substr(begin, end - begin + 1));
-  if (name == "retry-after") exchange.answer.retry_after = detail::retry_after_of(value);
-  if (name == "retry-after-ms") exchange.exact = detail::seconds_of(value + "ms");
-  // Of two limits the later one: before that the next request would be refused as well.
-  if (name == "x-ratelimit-reset-requests" || name == "x-ratelimit-reset-tokens")
-    exchange.reset = std::max(exchange.reset, detail::seconds_of(value));
+  exchange.retry_after.read(name, value,
+                            [](const char* text) { return curl_getdate(text, nullptr); });
   return one * count;
 }
 
