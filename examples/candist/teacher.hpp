@@ -38,6 +38,7 @@ struct TeacherSettings {
   int max_tokens = 256;
   std::optional<std::uint64_t> model_seed;
   bool logprobs = false;
+  int alternatives = 0;
   bool structured = false;
   std::string extra;
   int samples = 1;

@@ -45,6 +45,10 @@ void add_teacher_options(po::options_description& options, TeacherSettings& s) {
   add_number_option(asking, "k", s.k, "of the fold");
   asking.add_options()("logprobs", po::bool_switch(&s.logprobs),
                        "weigh candidates by the log-probabilities of their tokens");
+  add_number_option(
+      asking, "alternatives", s.alternatives,
+      "sa, select: labels among the so many likeliest first tokens become candidates, "
+      "0 to 20");
   asking.add_options()("structured", po::bool_switch(&s.structured),
                        "ask for JSON by schema (response_format); without where it is refused");
   add_text_option(asking, "extra", s.extra, "JSON object of further fields of the request", "JSON");
@@ -146,6 +150,8 @@ void check_values(const TeacherSettings& s) {
          "0 to 5");
   expect(s.max_tokens >= 0, "--max-tokens", text_of(s.max_tokens), "a whole number >= 0");
   expect(s.samples >= 1 && s.samples <= 1000, "--samples", text_of(s.samples), "1 to 1000");
+  expect(s.alternatives >= 0 && s.alternatives <= 20, "--alternatives", text_of(s.alternatives),
+         "0 to 20");
   expect(s.k >= 1, "--k", text_of(s.k), "a whole number >= 1");
   expect(s.shots >= 0, "--shots", text_of(s.shots), "a whole number >= 0");
   expect(s.pool >= 1 && s.pool <= 100000, "--pool", text_of(s.pool), "1 to 100000");

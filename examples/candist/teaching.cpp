@@ -199,7 +199,9 @@ Teaching teaching_of(const TeacherSettings& s, const Corpus& corpus, const std::
   teaching.chat.temperature = s.temperature;
   teaching.chat.max_tokens = s.max_tokens;
   if (s.model_seed) teaching.chat.seed = static_cast<std::int64_t>(*s.model_seed);
-  teaching.chat.logprobs = s.logprobs ? ChatOptions::Logprobs::on : ChatOptions::Logprobs::off;
+  teaching.chat.top_logprobs = s.alternatives;
+  teaching.chat.logprobs =
+      s.logprobs || s.alternatives > 0 ? ChatOptions::Logprobs::on : ChatOptions::Logprobs::off;
   teaching.chat.structure =
       s.structured ? ChatOptions::Structure::json_schema : ChatOptions::Structure::free_text;
   teaching.chat.extra = extra_fields(s.extra);

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Everything a C++20 compiler can use; no CUDA header is reached.
+// Everything a C++20 compiler can use; no CUDA header is reached. Only the language model as a teacher is on its own
+// (annotators/openai.hpp, chat/), for it costs every file of yours two seconds.
 #pragma once
 
 #include "candist/annotators/ensemble.hpp"

@@ -110,11 +110,13 @@ TEST_CASE("alternatives are tokens that begin one label only", "[candidate_weigh
                                            {" \"", std::log(0.02)}}},
                                          {".", -0.1, {}}};
   const auto alternatives = alternative_labels(answer, reply, tokens, space);
-  REQUIRE(alternatives.size() == 2);
-  CHECK(space.name(alternatives[0].label) == "animal");
-  CHECK(alternatives[0].logprob == Approx(std::log(0.2)));
-  CHECK(space.name(alternatives[1].label) == "event");
-  CHECK(alternatives[1].logprob == Approx(std::log(0.1)));
+  REQUIRE(alternatives.size() == 3);
+  CHECK(space.name(alternatives[0].label) == "act");  // the answer
+  CHECK(alternatives[0].logprob == Approx(std::log(0.5)));
+  CHECK(space.name(alternatives[1].label) == "animal");
+  CHECK(alternatives[1].logprob == Approx(std::log(0.2)));
+  CHECK(space.name(alternatives[2].label) == "event");
+  CHECK(alternatives[2].logprob == Approx(std::log(0.1)));
   // A first token that holds other words tells nothing.
   CHECK(alternative_labels(answer, reply,
                            std::vector<TokenLogprob>{{reply, -1.0, {{" event", -2.0}}}}, space)

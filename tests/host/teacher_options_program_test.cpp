@@ -142,6 +142,21 @@ TEST_CASE("log-probabilities become weights, in the file and from the journal") 
     CHECK(lines_of(folder / "ann.jsonl")[i]["candidates"] == lines[i]["candidates"]);
 }
 
+TEST_CASE("labels that were probable in place of the answer become candidates") {
+  const TemporaryFolder folder;
+  write_texts(folder, 10);
+  const Server server(folder);
+  REQUIRE(candist_program(folder, ask(server, "--prompt sa --alternatives 5")).code == 0);
+  for (const json& line : lines_of(folder / "ann.jsonl")) {
+    REQUIRE(line["candidates"].size() == 3);
+    CHECK(line["candidates"][0] == line["raw"]);  // the answer, of probability 1/2
+    CHECK(line["weights"][0].get<double>() == Approx(0.5 / 0.75));
+    CHECK(line["weights"][1].get<double>() == Approx(0.125 / 0.75));
+  }
+  CHECK(candist_program(folder, ask(server, "--alternatives 5")).err.find("asks for several") !=
+        std::string::npos);
+}
+
 TEST_CASE("structure is asked for, and done without where the endpoint refuses it") {
   const TemporaryFolder folder;
   write_texts(folder, 40);

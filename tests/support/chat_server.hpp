@@ -83,17 +83,11 @@ inline std::string chat_completion(const std::string& content, std::size_t promp
   return reply.dump();
 }
 
-/// One label, or one or two where several are asked for, of the "- NAME" lines of the system turn
-/// (where it is "one of these", of those), by the hash of the last turn: the same question gets the same answer.
-inline ServerReply answer_chat(const ServerRequest& request) {
-  const auto body = nlohmann::json::parse(request.body, nullptr, false);
-  if (!body.is_object() || !body.contains("messages") || body["messages"].empty())
-    return {.status = 400, .body = R"({"error": {"message": "no messages"}})"};
+/// The names of the "- NAME" lines of the system turn.
+inline std::vector<std::string> offered_names(const nlohmann::json& body) {
   std::vector<std::string> names;
-  std::size_t bytes = 0;
   for (const auto& message : body["messages"]) {
     const std::string content = message.value("content", "");
-    bytes += content.size();
     if (message.value("role", "") != "system") continue;
     for (std::size_t at = 0; (at = content.find("\n- ", at)) != std::string::npos;) {
       at += 3;
@@ -101,6 +95,18 @@ inline ServerReply answer_chat(const ServerRequest& request) {
           content.substr(at, std::min(content.find('\n', at), content.find(':', at)) - at));
     }
   }
+  return names;
+}
+
+/// One label, or one or two where several are asked for, of the "- NAME" lines of the system turn
+/// (where it is "one of these", of those), by the hash of the last turn: the same question gets the same answer.
+inline ServerReply answer_chat(const ServerRequest& request) {
+  const auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (!body.is_object() || !body.contains("messages") || body["messages"].empty())
+    return {.status = 400, .body = R"({"error": {"message": "no messages"}})"};
+  std::vector<std::string> names = offered_names(body);
+  std::size_t bytes = 0;
+  for (const auto& message : body["messages"]) bytes += message.value("content", "").size();
   const std::string last = body["messages"].back().value("content", "");
   if (const std::size_t at = last.find("one of these: "); at != std::string::npos) {
     std::erase_if(

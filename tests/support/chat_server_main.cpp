@@ -54,8 +54,9 @@ bool strike(std::int64_t number, ServerReply& reply) {
   return true;
 }
 
-/// The probabilities of a reply's tokens, of four bytes each: half that of the one before.
-void add_logprobs(ServerReply& reply) {
+/// The probabilities of a reply's tokens, of four bytes each: half that of the one before. Every name's
+/// first token might have stood in the place of the first one, with a probability of 1/8.
+void add_logprobs(const nlohmann::json& asked, ServerReply& reply) {
   auto body = nlohmann::json::parse(reply.body);
   auto& choice = body["choices"][0];
   const std::string content = choice["message"]["content"];
@@ -64,6 +65,11 @@ void add_logprobs(ServerReply& reply) {
     logprob -= 0.693147;
     choice["logprobs"]["content"].push_back(
         {{"token", content.substr(at, 4)}, {"logprob", logprob}});
+  }
+  auto& top = choice["logprobs"]["content"][0]["top_logprobs"] = nlohmann::json::array();
+  for (const std::string& name : offered_names(asked)) {
+    if (asked.value("top_logprobs", 0) > 0)
+      top.push_back({{"token", name.substr(0, 4)}, {"logprob", -3 * 0.693147}});
   }
   reply.body = body.dump();
 }
@@ -101,7 +107,7 @@ ServerReply answer(const Options& options, const ServerRequest& request, std::of
               .body = R"({"error": {"message": "response_format is not supported here"}})"};
     if (last.find("Reply with a JSON array") != std::string::npos)
       reply.body = chat_completion(pool_of(last), request.body.size());
-    if (body.value("logprobs", false)) add_logprobs(reply);
+    if (body.value("logprobs", false)) add_logprobs(body, reply);
     const bool first_ask = last.find("cannot be used") == std::string::npos;
     if (first_ask &&
         candist::fingerprint(last).high % 100 < static_cast<std::uint64_t>(options.unreadable))

@@ -181,6 +181,11 @@ OpenAiAnnotator<P, T>::OpenAiAnnotator(P prompt, T transport, OpenAiOptions opti
     throw InputError(std::string("there are candidates to choose among, but prompt ") + P::name +
                      " does not show them");
   }
+  if (options_.chat.top_logprobs > 0 && prompt_.answers() != AnswerForm::one)
+    throw InputError(
+        std::string("alternatives to the answered label need a prompt that asks for one, "
+                    "and ") +
+        P::name + " asks for several");
   price({});  // or it throws: a model without price
 }
 
@@ -211,6 +216,7 @@ nlohmann::ordered_json OpenAiAnnotator<P, T>::settings() const {
   settings["seed"] = nullptr;
   if (chat.seed) settings["seed"] = *chat.seed;
   settings["logprobs"] = chat.logprobs == ChatOptions::Logprobs::on;
+  if (chat.top_logprobs > 0) settings["top_logprobs"] = chat.top_logprobs;
   settings["structured"] =
       chat.structure == ChatOptions::Structure::json_schema || structure_refused_;
   settings["extra"] = chat.extra;
@@ -231,6 +237,7 @@ template <Prompt P, Transport T>
 std::unique_ptr<ReplyLedger> OpenAiAnnotator<P, T>::ledger_on(
     const std::vector<JournalEntry>& recorded, Journal* journal, const Texts& texts) const {
   ReplyLedger::Options ledger;
+  if (options_.chat.top_logprobs > 0) ledger.alternatives = options_.task.labels;
   ledger.samples = options_.samples;
   ledger.form = prompt_.answers();
   ledger.conversation = [this, &texts](std::int64_t row) { return conversation(texts, row); };

@@ -29,14 +29,14 @@ namespace candist {
 std::vector<float> candidate_weights(const ParsedAnswer& answer, std::string_view reply,
                                      std::span<const TokenLogprob> tokens);
 
-/// Another label that the model might have written in place of the first one.
+/// A label that the model might have written in place of the first one.
 struct AlternativeLabel {
   std::int32_t label = -1;
   double logprob = 0;  ///< of all its tokens among the most probable ones, together
 };
 
-/// The labels among the most probable tokens at the first token of the first mention, the most
-/// probable first, without the label that was answered. A token counts as a label only where it, its
+/// The label that was answered, as its token was, and behind it the others among the most probable
+/// tokens at the first token of the first mention, the most probable first. A token counts as a label only where it, its
 /// blanks and quotes aside, is at least two bytes long and begins the name of exactly one label.
 /// Empty where candidate_weights() would be, or where the first token holds more than the name's
 /// beginning.
@@ -131,9 +131,9 @@ inline std::vector<AlternativeLabel> alternative_labels(const ParsedAnswer& answ
     const double high = std::max(place->second, logprob);
     place->second = high + std::log1p(std::exp(std::min(place->second, logprob) - high));
   }
-  std::vector<AlternativeLabel> alternatives;
+  std::vector<AlternativeLabel> alternatives{{mention.label, tokens[t].logprob}};
   for (const auto& [label, logprob] : found) alternatives.push_back({label, logprob});
-  std::stable_sort(alternatives.begin(), alternatives.end(),
+  std::stable_sort(alternatives.begin() + 1, alternatives.end(),
                    [](const auto& a, const auto& b) { return a.logprob > b.logprob; });
   return alternatives;
 }

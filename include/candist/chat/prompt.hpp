@@ -33,7 +33,7 @@ struct PromptTask {
   };
 
   const LabelSpace* labels = nullptr;
-  std::string description;  ///< what the labels are for: "the task of sorting questions by topic"
+  std::string description{};  ///< what the labels are for: "the task of sorting questions by topic"
   std::string text_noun = "text";    ///< what a text is: "question"
   std::string label_noun = "label";  ///< what a label is: "topic"
   Reasoning reasoning = Reasoning::none;

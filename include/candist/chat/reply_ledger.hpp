@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -71,6 +72,9 @@ class ReplyLedger {
         conversation;  ///< the first question about a text
     /// Labels that may be answered for a text; none: all. A text of one such label is not asked about.
     std::function<std::span<const std::int32_t>(std::int64_t row)> among;
+    /// Where not null and one label is asked for: labels that were probable in place of the answer, by
+    /// the log-probabilities of its first token, become candidates as well.
+    const LabelSpace* alternatives = nullptr;
   };
   /// One thing to ask. `key` names it.
   struct Question {
@@ -131,6 +135,8 @@ class ReplyLedger {
   bool is_open(std::uint64_t key, std::uint64_t hash) const;
   void read(std::uint64_t key, const ChatReply& reply);
   void settle(TeacherAnswer& answer, AnswerStatus status);
+  void add_alternatives(TeacherAnswer& answer, const ParsedAnswer& parsed, const ChatReply& reply,
+                        std::span<const std::int32_t> among) const;
 
   Journal* journal_;
   const Texts& texts_;
@@ -251,13 +257,13 @@ inline void ReplyLedger::read(std::uint64_t key, const ChatReply& reply) {
   answer.reply = reply.content;
   ++replies_;
   ++answer.replies;
-  const ParsedAnswer parsed =
-      parser_.parse(reply.content, options_.form,
-                    options_.among ? options_.among(text) : std::span<const std::int32_t>{});
+  const auto among = options_.among ? options_.among(text) : std::span<const std::int32_t>{};
+  const ParsedAnswer parsed = parser_.parse(reply.content, options_.form, among);
   answer.labels = parsed.labels;
   answer.weights = candidate_weights(parsed, reply.content, reply.logprobs);
   answer.reason = parsed.problem;
   if (parsed.read()) {
+    if (options_.alternatives != nullptr) add_alternatives(answer, parsed, reply, among);
     settle(answer, AnswerStatus::answered);
     return;
   }
@@ -271,6 +277,25 @@ inline void ReplyLedger::read(std::uint64_t key, const ChatReply& reply) {
   }
   ++asked_again_;
   again_.push_back(key + 1);
+}
+
+inline void ReplyLedger::add_alternatives(TeacherAnswer& answer, const ParsedAnswer& parsed,
+                                          const ChatReply& reply,
+                                          std::span<const std::int32_t> among) const {
+  const auto found =
+      alternative_labels(parsed, reply.content, reply.logprobs, *options_.alternatives);
+  if (found.size() < 2) return;
+  answer.labels.clear();
+  answer.weights.clear();
+  double total = 0;
+  for (const AlternativeLabel& one : found) {
+    if (!among.empty() && std::find(among.begin(), among.end(), one.label) == among.end()) continue;
+    answer.labels.push_back(one.label);
+    // No weight may vanish: a candidate of weight 0 is none.
+    answer.weights.push_back(static_cast<float>(std::max(std::exp(one.logprob), 1e-30)));
+    total += answer.weights.back();
+  }
+  for (float& weight : answer.weights) weight = static_cast<float>(weight / total);
 }
 
 inline void ReplyLedger::put_back(std::uint64_t key) {

@@ -29,10 +29,10 @@ struct HttpAnswer {
 
   std::uint64_t ticket = 0;  ///< of the post() it answers
   Failure failure = Failure::none;
-  std::string reason;  ///< of a failure, for a person; never holds a key
-  int status = 0;      ///< HTTP status; 0 where none came
-  std::string content_type;
-  std::string body;
+  std::string reason{};  ///< of a failure, for a person; never holds a key
+  int status = 0;        ///< HTTP status; 0 where none came
+  std::string content_type{};
+  std::string body{};
   double retry_after = -1;  ///< seconds the endpoint asks to wait (Retry-After), < 0: not told
   double seconds = 0;       ///< from post() to here
 };
