@@ -22,22 +22,9 @@ struct ProgressivePurificationOptions {
   float ceiling = 0.4f;     ///< theta grows no further
 };
 
-/// POP: PRODEN whose candidate sets are pruned by the mean target of the last epochs: as in the
-/// published code, after every epoch e (from 0) that is a multiple of the window and not below
-/// warm_up_epochs. The memory table holds which candidates are still in. Reference: Xu et al., ICML 2023, arXiv:2206.00830.
-class ProgressivePurification {
- public:
-  static constexpr const char* name = "progressive_purification";
-  static constexpr const char* reference = "Xu et al., ICML 2023";
+/// The row part of POP, which kernels take by value.
+struct ProgressivePurificationRow {
   static constexpr bool normalizes = true;  // refreshed() is divided by its sum over the row
-
-  explicit ProgressivePurification(ProgressivePurificationOptions options = {})
-      : options_(options), threshold_(options.threshold) {
-    if (options.window < 1) {
-      throw ShapeError("a window of " + std::to_string(options.window) +
-                       " epochs: POP averages targets over at least 1");
-    }
-  }
 
   CANDIST_HD Refresh refresh() const { return Refresh::same_forward; }
   CANDIST_HD float initial(RowStats, Cell cell) const { return cell.target; }
@@ -48,7 +35,25 @@ class ProgressivePurification {
   CANDIST_HD float refreshed(RowStats row, Cell cell) const {
     return row.share(cell) * cell.memory;
   }
+};
 
+/// POP: PRODEN whose candidate sets are pruned by the mean target of the last epochs: as in the
+/// published code, after every epoch e (from 0) that is a multiple of the window and not below
+/// warm_up_epochs. The memory table holds which candidates are still in. Reference: Xu et al., ICML 2023, arXiv:2206.00830.
+class ProgressivePurification : public ProgressivePurificationRow {
+ public:
+  static constexpr const char* name = "progressive_purification";
+  static constexpr const char* reference = "Xu et al., ICML 2023";
+
+  explicit ProgressivePurification(ProgressivePurificationOptions options = {})
+      : options_(options), threshold_(options.threshold) {
+    if (options.window < 1) {
+      throw ShapeError("a window of " + std::to_string(options.window) +
+                       " epochs: POP averages targets over at least 1");
+    }
+  }
+
+  const ProgressivePurificationRow& row_part() const { return *this; }
   PredictionSource predictions(int) const { return PredictionSource::none; }
   void begin_epoch(EpochView& view);
 

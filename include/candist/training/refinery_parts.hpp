@@ -4,6 +4,7 @@
 
 #include <istream>
 #include <ostream>
+#include <type_traits>
 
 #include "candist/epoch_view.hpp"
 
@@ -56,6 +57,17 @@ float sharpening_of(const R& refinery) {
     return refinery.sharpening();
   } else {
     return 1.0f;
+  }
+}
+/// What kernels take of a refinery by value.
+template <Refinery R>
+auto row_part_of(const R& refinery) {
+  if constexpr (requires { refinery.row_part(); }) {
+    return refinery.row_part();
+  } else {
+    static_assert(std::is_trivially_copyable_v<R>,
+                  "candist: a refinery with state of its own gives kernels its row_part()");
+    return refinery;
   }
 }
 template <Refinery R>

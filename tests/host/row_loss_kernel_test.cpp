@@ -1,0 +1,353 @@
+// SPDX-FileCopyrightText: 2026 The candist authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The row kernels' own source, run by the host executor: every loss, refinery and view against the host
+// twin and the double reference, and the executor's own detection of what a GPU would not forgive.
+#include "support/host_executor.hpp"
+//
+#include <cstdlib>
+#include <limits>
+#include <memory>
+
+#include "candist/kernels/row_loss.cuh"
+#include "candist/losses/at_temperature.hpp"
+#include "candist/methods.hpp"
+#include "support/any_loss.hpp"
+#include "support/catch.hpp"
+#include "support/row_twin.hpp"
+
+using namespace candist;
+using namespace candist::testing;
+using candist::host_executor::ExecutorError;
+
+namespace {
+
+/// Arrays of the test's own, each with a strip behind it that nobody may write to.
+class HostRunner {
+ public:
+  template <class T>
+  struct Rounded {
+    T* pointer;
+    std::vector<float> values;
+  };
+
+  template <class T>
+  T* upload(const std::vector<T>& values) {
+    const std::size_t bytes = values.size() * sizeof(T);
+    auto& block =
+        blocks_.emplace_back(bytes, std::vector<std::max_align_t>((bytes + strip) / 16 + 2));
+    auto* begin = reinterpret_cast<unsigned char*>(block.second.data());
+    if (bytes > 0) std::memcpy(begin, values.data(), bytes);
+    std::memset(begin + bytes, 0xAB, strip);
+    return reinterpret_cast<T*>(begin);
+  }
+  template <class T>
+  std::vector<T> download(const T* from, std::size_t count) const {
+    return {from, from + count};
+  }
+  template <class T>
+  Rounded<T> logits(const std::vector<float>& values) {
+    std::vector<T> stored;
+    std::vector<float> rounded;
+    for (const float value : values) {
+      stored.push_back(from_float<T>(value));
+      rounded.push_back(to_float(stored.back()));
+    }
+    return {upload(stored), rounded};
+  }
+  template <class T>
+  T* room(std::size_t count) {
+    return upload(std::vector<T>(count, from_float<T>(-77.0f)));
+  }
+  template <class T>
+  std::vector<float> floats(const T* from, std::size_t count) const {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < count; ++i) values.push_back(to_float(from[i]));
+    return values;
+  }
+  bool strips_are_whole() const {
+    for (const auto& [bytes, block] : blocks_) {
+      const auto* end = reinterpret_cast<const unsigned char*>(block.data()) + bytes;
+      for (std::size_t i = 0; i < strip; ++i) {
+        if (end[i] != 0xAB) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t strip = 64;
+  std::vector<std::pair<std::size_t, std::vector<std::max_align_t>>> blocks_;
+};
+
+const auto launch_by_size = [](const auto& loss, const auto& refinery, const auto& batch) {
+  row_loss(loss, refinery, batch, nullptr);
+};
+
+template <class L>
+constexpr int number_of() {
+  int number = 0, found = -1;
+  for_each_type(AllLosses{}, [&]<class Other>() {
+    if (std::is_same_v<L, Other>) found = number;
+    ++number;
+  });
+  return found;
+}
+
+/// Value and gradient of one row by the kernel, from given cells.
+struct KernelRow {
+  float value;
+  std::vector<float> gradient;
+};
+template <int Threads, int Count, int Vector, class L>
+KernelRow by_kernel(const L& loss, const RandomRow& row) {
+  HostRunner runner;
+  const auto c = row.cells.size();
+  std::vector<float> weights, targets, memory;
+  for (const Cell& cell : row.cells) {
+    weights.push_back(cell.candidate ? 1.0f : 0.0f);
+    targets.push_back(cell.target);
+    memory.push_back(cell.memory);
+  }
+  const DenseCandidates set(MatrixView<const float>{weights.data(), 1, static_cast<int>(c)});
+  RowBatch<float, DenseView> batch;
+  batch.candidates = set.view();
+  batch.count = 1;
+  batch.logits = runner.upload(row.logits);
+  batch.targets = runner.upload(targets);
+  batch.memory = runner.upload(memory);
+  batch.dlogits = runner.room<float>(c);
+  batch.final_targets = runner.room<float>(c);
+  batch.losses = runner.room<float>(1);
+  detail::launch_row_loss<Threads, Count, Vector>(loss, KeepPrior{}, batch, nullptr);
+  CHECK(runner.strips_are_whole());
+  return {batch.losses[0], runner.download(batch.dlogits, c)};
+}
+
+/// Is the kernel's error at most twice that of the host's loop, or a few last places?
+template <class L, class Reference>
+void check_against_double(const RandomRow& row, const KernelRow& kernel, const L& loss,
+                          const Reference& reference) {
+  std::vector<float> gradient;
+  const float value = row.value_and_gradient(loss, gradient);
+  const double places = 4e-7 * (1.0 + std::sqrt(static_cast<double>(gradient.size())));
+  const auto check = [&](float ours, float theirs, double exact, double scale) {
+    const double error = std::abs(static_cast<double>(ours) - exact);
+    CHECK(error <= 2.0 * std::abs(static_cast<double>(theirs) - exact) + places * scale);
+  };
+  check(kernel.value, value, reference.value, 1.0 + std::abs(reference.value));
+  double scale = 1.0;
+  for (const double slope : reference.gradient) scale = std::max(scale, std::abs(slope));
+  for (std::size_t j = 0; j < gradient.size(); ++j)
+    check(kernel.gradient[j], gradient[j], reference.gradient[j], scale);
+}
+
+struct Exact {
+  double value;
+  std::vector<double> gradient;
+};
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("every loss by the kernel is as close to double as by the host's loop", "",
+                        AsTuple<AllLosses>::type) {
+  for (const int classes : {1, 2, 5, 6, 25, 32}) {
+    for (const int size : {1, 2, classes - 1, classes}) {
+      if (size < 1 || size > classes) continue;
+      INFO(TestType::name << ", C = " << classes << ", k = " << size);
+      const RandomRow row(classes, size, 11);
+      const auto exact = row.reference<double>();
+      check_against_double(row, by_kernel<8, 4, 1>(TestType{}, row), TestType{},
+                           Exact{*reference_value(TestType::name, exact),
+                                 reference_gradient(TestType::name, exact)});
+    }
+  }
+}
+
+TEST_CASE("every loss in every shape of launch gives what the host gives") {
+  for_each_type(AllLosses{}, [&]<class L>() {
+    const auto check = [&]<int threads, int count, int vector>(int classes) {
+      const RandomRow row(classes, std::max(1, classes / 3), 5);
+      INFO(L::name << ", C = " << classes << ", " << threads << " threads, " << count << " cells");
+      const KernelRow kernel = by_kernel<threads, count, vector>(AnyLoss{number_of<L>()}, row);
+      std::vector<float> gradient;
+      const float value = row.value_and_gradient(L{}, gradient);
+      Complaints complaints(L::name);
+      const double allowed = 2e-6 * (4.0 + std::sqrt(static_cast<double>(classes)));
+      complaints.compare("value", {kernel.value}, {value}, allowed);
+      complaints.compare("gradient", kernel.gradient, gradient, allowed);
+      CHECK(complaints.text() == "");
+    };
+    check.template operator()<4, 2, 1>(7);
+    check.template operator()<32, 8, 4>(132);
+    check.template operator()<128, 8, 1>(77);
+    check.template operator()<64, 0, 1>(131);
+  });
+}
+
+TEMPLATE_LIST_TEST_CASE("every refinery and view go through a training as on the host", "",
+                        AsTuple<AllRefineries>::type) {
+  const auto check = [&](const auto& loss, const RowTable& table, auto&& work) {
+    HostRunner runner;
+    using L = std::decay_t<decltype(loss)>;
+    const std::string complaints[] = {
+        compare_with_program<L, TestType, MaskCandidates>(runner, table, loss, TestType{}, work),
+        compare_with_program<L, TestType, SparseCandidates>(runner, table, loss, TestType{}, work),
+        compare_with_program<L, TestType, DenseCandidates>(runner, table, loss, TestType{}, work)};
+    for (const std::string& complaint : complaints) CHECK(complaint == "");
+    CHECK(runner.strips_are_whole());
+  };
+  const auto with_loss = [&](const auto& loss) {
+    check(loss, RowTable(9, 6, 1), launch_by_size);
+    check(loss, RowTable(7, 25, 2), launch_by_size);
+    check(loss, RowTable(1, 1, 3), launch_by_size);
+    check(loss, RowTable(7, 40, 4), [](const auto& l, const auto& refinery, const auto& batch) {
+      detail::launch_row_loss<64, 0, 1>(l, refinery, batch, nullptr);
+    });
+  };
+  if constexpr (composition_problem<SoftTargetCe, TestType>().empty()) {
+    with_loss(SoftTargetCe{});
+  } else {
+    with_loss(LeveragedCe{});
+  }
+}
+
+TEST_CASE("whole and partial vectors, blocks a row, bf16: the same training") {
+  for (const int classes : {33, 77, 128, 257, 1025, 1032}) {
+    const RowTable table(3, classes, 9, classes == 77 ? 1e4f : 0.0f);
+    HostRunner runner;
+    CHECK(compare_with_program<SoftTargetCe, RenormalisedPrediction, MaskCandidates>(
+              runner, table, SoftTargetCe{}, RenormalisedPrediction{}, launch_by_size) == "");
+    CHECK(runner.strips_are_whole());
+  }
+  for (const int classes : {6, 64, 1040}) {
+    HostRunner runner;
+    CHECK(compare_with_program<SoftTargetCe, DistributionRefinery, SparseCandidates, __nv_bfloat16>(
+              runner, RowTable(4, classes, 3), SoftTargetCe{}, DistributionRefinery{},
+              launch_by_size) == "");
+    CHECK(runner.strips_are_whole());
+  }
+}
+
+TEST_CASE("a loss at a temperature") {
+  const AtTemperature<SoftTargetCe> loss{{}, 2.5f};
+  for (const int classes : {1, 6, 30}) {
+    const RandomRow row(classes, std::max(1, classes / 2), 21);
+    const KernelRow kernel = by_kernel<8, 4, 1>(loss, row);
+    std::vector<float> gradient;
+    const float value = row.value_and_gradient(loss, gradient);
+    CHECK(kernel.value == Approx(value).epsilon(2e-6));
+    for (std::size_t j = 0; j < gradient.size(); ++j)
+      CHECK(kernel.gradient[j] == Approx(gradient[j]).margin(2e-6));
+  }
+}
+
+TEST_CASE("rows without softmax are named, the others are not touched by them") {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  RowTable table(4, 6, 2);
+  table.logits[6 + 2] = nan;
+  table.logits[18 + 1] = inf;
+  table.logits[0] = -inf;  // one of them: the softmax is defined
+  for (float& weight : table.weights) weight = 1.0f / 6.0f;
+  const MaskCandidates set(table.weight_view());
+  HostRunner runner;
+  RowBatch<float, MaskView> batch;
+  batch.candidates = set.view();
+  batch.count = 4;
+  batch.logits = runner.upload(table.logits);
+  batch.targets = runner.upload(table.weights);
+  batch.dlogits = runner.room<float>(24);
+  batch.losses = runner.room<float>(4);
+  batch.first_bad_row = runner.upload(std::vector<unsigned long long>{~0ull});
+  row_loss(MarginalNll{}, KeepPrior{}, batch, nullptr);
+  CHECK(*batch.first_bad_row == 1);
+  CHECK(std::isfinite(batch.losses[0]));
+  CHECK(std::isnan(batch.losses[1]));
+  CHECK(std::isfinite(batch.losses[2]));
+  CHECK(std::isnan(batch.losses[3]));
+  for (int j = 0; j < 6; ++j) {
+    CHECK(std::isfinite(batch.dlogits[12 + j]));
+    CHECK(std::isnan(batch.dlogits[18 + j]));
+  }
+}
+
+TEST_CASE("what a launch lacks is said before it") {
+  HostRunner runner;
+  const RowTable table(4, 6, 2);
+  const MaskCandidates set(table.weight_view());
+  RowBatch<float, MaskView> batch;
+  batch.candidates = set.view();
+  batch.count = 4;
+  const auto says = [&](const auto& refinery, const std::string& words) {
+    CHECK_THROWS_WITH(row_loss(SoftTargetCe{}, refinery, batch, nullptr),
+                      Catch::Matchers::Contains(words));
+  };
+  says(KeepPrior{}, "stored targets");
+  batch.targets = runner.upload(table.weights);
+  says(KeepPrior{}, "logits");
+  batch.logits = runner.upload(table.logits);
+  says(KeepPrior{}, "gradients or losses");
+  says(RunningPrediction{}, "second table");
+  batch.count = 5;
+  says(KeepPrior{}, "beyond the rows");
+}
+
+// ---- the executor
+
+namespace {
+
+__global__ void diverging_barrier_kernel() {
+  if (threadIdx.x != 3) __syncthreads();
+}
+__global__ void diverging_shuffle_kernel(float* out) {
+  float value = static_cast<float>(threadIdx.x);
+  if (threadIdx.x < 16) value = __shfl_xor_sync(all_lanes, value, 1);
+  out[threadIdx.x] = value;
+}
+__global__ void beyond_shared_kernel() {
+  CANDIST_SHARED(float, array, 32);
+  array[threadIdx.x + 1] = 0.0f;
+}
+__global__ void unwritten_shared_kernel(float* out) {
+  CANDIST_SHARED(float, array, 32);
+  if (threadIdx.x == 0) array[0] = 1.0f;
+  __syncthreads();
+  out[threadIdx.x] = array[threadIdx.x];
+}
+/// A thread writes again before all have read.
+__global__ void racing_kernel(float* out) {
+  CANDIST_SHARED(float, array, 1);
+  for (int round = 0; round < 2; ++round) {
+    if (threadIdx.x == 0) array[0] = static_cast<float>(round);
+    __syncthreads();
+    out[round * 64 + static_cast<int>(threadIdx.x)] = array[0];
+  }
+}
+__global__ void reverse_kernel(float* values) {
+  CANDIST_SHARED(float, array, 64);
+  array[threadIdx.x] = values[blockIdx.x * blockDim.x + threadIdx.x];
+  __syncthreads();
+  values[blockIdx.x * blockDim.x + threadIdx.x] = array[blockDim.x - 1 - threadIdx.x];
+}
+
+}  // namespace
+
+TEST_CASE("the executor runs blocks and threads, and sees what they must not do") {
+  std::vector<float> values(128);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  launch(reverse_kernel, {2, 64}, nullptr, values.data());
+  CHECK(values[0] == 63.0f);
+  CHECK(values[127] == 64.0f);
+  CHECK_THROWS_AS(launch(diverging_barrier_kernel, {1, 32}, nullptr), ExecutorError);
+  CHECK_THROWS_AS(launch(diverging_shuffle_kernel, {1, 32}, nullptr, values.data()), ExecutorError);
+  CHECK_THROWS_WITH(launch(beyond_shared_kernel, {1, 32}, nullptr),
+                    Catch::Matchers::Contains("index 32 of 32"));
+  launch(unwritten_shared_kernel, {1, 32}, nullptr, values.data());
+  CHECK(values[0] == 1.0f);
+  CHECK(std::isnan(values[1]));
+  launch(racing_kernel, {1, 64}, nullptr, values.data());
+  const bool all_as_meant = std::count(values.begin(), values.begin() + 64, 0.0f) == 64 &&
+                            std::count(values.begin() + 64, values.end(), 1.0f) == 64;
+  CHECK(!all_as_meant);  // a barrier is missing at the loop's end, and it shows
+}
