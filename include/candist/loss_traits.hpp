@@ -10,7 +10,7 @@ namespace candist {
 
 /// How many row sums of its own a loss needs.
 template <class L>
-constexpr int sum_count_of() {
+CANDIST_HD constexpr int sum_count_of() {
   if constexpr (HasRowSums<L>) {
     return L::sum_count;
   } else {
@@ -20,7 +20,7 @@ constexpr int sum_count_of() {
 
 /// Does the loss hold a part of itself constant, so that its gradient is not that of its value?
 template <class L>
-constexpr bool detaches() {
+CANDIST_HD constexpr bool detaches() {
   if constexpr (requires { L::detaches; }) {
     return L::detaches;
   } else {
@@ -30,7 +30,7 @@ constexpr bool detaches() {
 
 /// Is the loss a function of softmax(z) alone?
 template <class L>
-constexpr bool shift_invariant() {
+CANDIST_HD constexpr bool shift_invariant() {
   if constexpr (requires { L::shift_invariant; }) {
     return L::shift_invariant;
   } else {
@@ -41,7 +41,7 @@ constexpr bool shift_invariant() {
 /// Are its targets the weights inside and outside the set that LeveragedWeights keeps, which are no
 /// distribution?
 template <class L>
-constexpr bool reads_leveraged_weights() {
+CANDIST_HD constexpr bool reads_leveraged_weights() {
   if constexpr (requires { L::reads_leveraged_weights; }) {
     return L::reads_leveraged_weights;
   } else {
@@ -51,7 +51,7 @@ constexpr bool reads_leveraged_weights() {
 
 /// Does it read the running mean of the student's predictions (cell.memory)?
 template <class L>
-constexpr bool reads_running_prediction() {
+CANDIST_HD constexpr bool reads_running_prediction() {
   if constexpr (requires { L::reads_running_prediction; }) {
     return L::reads_running_prediction;
   } else {
@@ -61,7 +61,7 @@ constexpr bool reads_running_prediction() {
 
 /// Does the driver divide the logits by the loss's `temperature` (AtTemperature)?
 template <class L>
-constexpr bool at_temperature() {
+CANDIST_HD constexpr bool at_temperature() {
   if constexpr (requires { L::at_temperature; }) {
     return L::at_temperature;
   } else {

@@ -25,9 +25,16 @@ struct MatrixView {
   CANDIST_HD MatrixView slice(std::int64_t begin, std::int64_t count) const {
     return {row(begin), count, columns};
   }
+#if defined(__CUDACC__)  // nvcc does not see that the conversion is not there for a const T
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 554
+#endif
   CANDIST_HD operator MatrixView<const T>() const requires(!std::is_const_v<T>) {
     return {data, rows, columns};
   }
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif
 };
 
 }  // namespace candist

@@ -11,10 +11,6 @@
 
 namespace candist::detail {
 
-/// at_temperature() for device code, which may not call it.
-template <class L>
-inline constexpr bool has_temperature = at_temperature<L>();
-
 /// Sets a row of dlogits [C] to `scale` times the gradient and returns the value, the same for all
 /// threads of the group. `finite` is left true where the gradients of this thread are finite.
 template <class Group, class L, class Cells, class To>
@@ -36,7 +32,7 @@ __device__ float value_and_gradient(const L& loss, RowReading reading, Cells& ce
   row.target_mass = targets.of[0];
   row.target_dot = targets.of[1];
   float temperature = 1.0f;
-  if constexpr (has_temperature<L>) {
+  if constexpr (at_temperature<L>()) {
     temperature = loss.temperature;
     row.shift /= temperature;
     row.target_dot /= temperature;
@@ -44,7 +40,7 @@ __device__ float value_and_gradient(const L& loss, RowReading reading, Cells& ce
     scale /= temperature;
   }
   const auto cooled = [&](Cell cell) {
-    if constexpr (has_temperature<L>) cell.logit /= temperature;
+    if constexpr (at_temperature<L>()) cell.logit /= temperature;
     return cell;
   };
 
