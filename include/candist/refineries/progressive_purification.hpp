@@ -44,6 +44,7 @@ class ProgressivePurification : public ProgressivePurificationRow {
  public:
   static constexpr const char* name = "progressive_purification";
   static constexpr const char* reference = "Xu et al., ICML 2023";
+  static constexpr bool plans_from_tables = true;
 
   explicit ProgressivePurification(ProgressivePurificationOptions options = {})
       : options_(options), threshold_(options.threshold) {

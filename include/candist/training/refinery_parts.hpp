@@ -59,6 +59,11 @@ float sharpening_of(const R& refinery) {
     return 1.0f;
   }
 }
+/// Does the epoch part read or write the stored tables themselves, not only the rows' summaries?
+template <class R>
+constexpr bool plans_from_tables() {
+  return requires { R::plans_from_tables; };
+}
 /// What kernels take of a refinery by value.
 template <Refinery R>
 auto row_part_of(const R& refinery) {

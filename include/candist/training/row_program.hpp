@@ -16,22 +16,12 @@
 #include "candist/kernels/row_loss.hpp"
 #include "candist/kernels/row_refine.hpp"
 #include "candist/training/composition_problem.hpp"
+#include "candist/training/non_finite_row.hpp"
 #include "candist/training/refinery_parts.hpp"
 #include "candist/training/target_store.hpp"
+#include "candist/training/visit_report.hpp"
 
 namespace candist {
-
-/// What one batch came to.
-struct VisitReport {
-  double loss = 0.0;             ///< sum of the row losses
-  std::int64_t with_target = 0;  ///< rows that had a target
-};
-
-/// By what the sum of the row losses is divided.
-enum class Denominator {
-  rows_with_target,  ///< of the batch (FreeAL's code)
-  batch_rows,        ///< all of the batch (as CanDist's 1/n is printed)
-};
 
 /// A loss, a refinery and a candidate set, bound to N rows: everything between a batch of logits
 /// and its gradient. This host version is the specification of the fused kernel. A row with an
@@ -93,7 +83,6 @@ class RowProgram {
     store_.read(row, cells);
     return row_stats(logits, cells);
   }
-  [[noreturn]] void stop_at(std::int64_t row, float value, std::span<const Cell> cells) const;
 
   LossPolicy loss_;
   RefineryPolicy refinery_;
@@ -181,7 +170,7 @@ VisitReport RowProgram<LossPolicy, RefineryPolicy, View>::visit(std::span<const 
           row_loss(loss_, stats, std::span<const Cell>(cells), scale, dlogits.row(r));
       float gradients = 0.0f;  // their sum is finite only where each of them is
       for (std::size_t j = 0; j < cells.size(); ++j) gradients += dlogits.row(r)[j];
-      if (!std::isfinite(value) || !std::isfinite(gradients)) stop_at(row, value, cells);
+      if (!std::isfinite(value) || !std::isfinite(gradients)) stop_at_row(row, value, cells);
       report.loss += value;
       for (std::size_t j = 0; j < cells.size(); ++j) final_targets.row(r)[j] = cells[j].target;
     }
@@ -202,19 +191,6 @@ void RowProgram<LossPolicy, RefineryPolicy, View>::revisit(std::span<const std::
     refresh_row(refinery_, stats, std::span<Cell>(cells_));
     store_.write(rows[b], cells_);
   }
-}
-
-template <class LossPolicy, class RefineryPolicy, CandidateView View>
-void RowProgram<LossPolicy, RefineryPolicy, View>::stop_at(std::int64_t row, float value,
-                                                           std::span<const Cell> cells) const {
-  std::string text = "training stopped: the loss of row " + std::to_string(row) + " (from 0) is " +
-                     std::to_string(value) +
-                     (std::isfinite(value) ? ", its gradient not finite," : "") +
-                     " with candidates";
-  for (const Cell& cell : cells) {
-    if (cell.candidate) text += " " + std::to_string(cell.label);
-  }
-  throw RunError(text + "; a smaller learning rate often helps");
 }
 
 }  // namespace candist
