@@ -6,10 +6,12 @@
 #include <cmath>
 #include <limits>
 
+#include "candist/kernels/linear_row_loss.cuh"
 #include "candist/kernels/row_loss.cuh"
 #include "candist/methods.hpp"
 #include "support/any_loss.hpp"
 #include "support/device_runner.cuh"
+#include "support/linear_twin.hpp"
 #include "support/row_twin.hpp"
 
 using namespace candist;
@@ -147,6 +149,20 @@ DEVICE_TEST(every_shape_of_launch) {
       DEVICE_CHECK(complaint.empty());
       DEVICE_CHECK(runner.strips_are_whole());
     }
+  }
+}
+
+DEVICE_TEST(a_head_fused_with_the_loss) {
+  for (const auto& [rows, classes, width] : {std::tuple<std::int64_t, int, int>{1, 1, 1},
+                                             {7, 6, 33},
+                                             {32, 5, 384},
+                                             {1000, 25, 768},
+                                             {70, 32, 17}}) {
+    DeviceRunner runner;
+    const std::string complaint = compare_linear_head(runner, rows, classes, width);
+    if (!complaint.empty()) std::printf("  %s\n", complaint.c_str());
+    DEVICE_CHECK(complaint.empty());
+    DEVICE_CHECK(runner.strips_are_whole());
   }
 }
 

@@ -9,11 +9,13 @@
 #include <limits>
 #include <memory>
 
+#include "candist/kernels/linear_row_loss.cuh"
 #include "candist/kernels/row_loss.cuh"
 #include "candist/losses/at_temperature.hpp"
 #include "candist/methods.hpp"
 #include "support/any_loss.hpp"
 #include "support/catch.hpp"
+#include "support/linear_twin.hpp"
 #include "support/row_twin.hpp"
 
 using namespace candist;
@@ -240,6 +242,20 @@ TEST_CASE("a loss at a temperature") {
     for (std::size_t j = 0; j < gradient.size(); ++j)
       CHECK(kernel.gradient[j] == Approx(gradient[j]).margin(2e-6));
   }
+}
+
+TEST_CASE("a head fused with the loss gives the gradients of its parts") {
+  for (const auto& [rows, classes, width] : {std::tuple<std::int64_t, int, int>{1, 1, 1},
+                                             {7, 6, 33},
+                                             {32, 5, 64},
+                                             {45, 25, 40},
+                                             {70, 32, 17}}) {
+    HostRunner runner;
+    CHECK(compare_linear_head(runner, rows, classes, width) == "");
+    CHECK(runner.strips_are_whole());
+  }
+  HostRunner runner;
+  CHECK_THROWS_WITH(compare_linear_head(runner, 2, 33, 8), Catch::Matchers::Contains("at most 32"));
 }
 
 TEST_CASE("rows without softmax are named, the others are not touched by them") {

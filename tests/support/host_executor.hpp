@@ -270,6 +270,10 @@ inline unsigned lane() { return Block::thread().index.x % 32; }
 using cudaStream_t = void*;
 
 inline void __syncthreads() { candist::host_executor::barrier(); }
+/// A shuffle whose words nobody wants.
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFu) {
+  candist::host_executor::exchange_word(mask, 0, candist::host_executor::lane());
+}
 
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source) {

@@ -27,9 +27,9 @@ struct RowSource {
 
 namespace detail {
 
-/// Neighbours in memory that are read or written at once.
+/// Neighbours in memory that are read or written at once, 16 bytes at a time.
 template <class T, int Count>
-struct alignas(sizeof(T) * Count) Packed {
+struct alignas(sizeof(T) * Count < 16 ? sizeof(T) * Count : 16) Packed {
   T items[Count];
 };
 

@@ -74,11 +74,10 @@ __device__ T* row_of(T* table, long long row, int classes) {
 /// One row, by its group.
 template <class Group, class Cells, class L, class R, class Logit, class View>
 __device__ void work_on_row(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
-                            Cells& cells, const RowSource<Logit>& source, long long b,
-                            long long row) {
+                            Cells& cells, const RowSource<Logit>& source, Logit* dlogits,
+                            long long b, long long row) {
   const bool leads = Group::rank() == 0;
-  const int classes = source.classes;
-  RowReading reading = read_statistics<Group>(cells, classes);
+  RowReading reading = read_statistics<Group>(cells, source.classes);
   if (batch.pass == RowPass::initialize) {
     initialize_targets(refinery, reading.row, cells, source);
     return;
@@ -101,7 +100,6 @@ __device__ void work_on_row(const L& loss, const R& refinery, const RowBatch<Log
     cells.reload(source);
   }
 
-  Logit* dlogits = batch.dlogits + b * classes;
   const RowPlan plan = batch.plans == nullptr ? RowPlan{} : batch.plans[row];
   if (reading.row.candidates == 0 || plan.treatment == Treatment::without_target) {
     const auto zero = [](const Cell&) { return 0.0f; };
@@ -146,7 +144,8 @@ __global__ void __launch_bounds__(detail::row_block_threads<Threads>)
     RegisterCells<Threads, Count, Vector> cells(given, Group::rank(), is_candidate);
     if (batch.pass == RowPass::initialize)
       cells.replace_targets([&](const Cell& cell) { return weight(cell.label); });
-    detail::work_on_row<Group>(loss, refinery, batch, cells, source, b, row);
+    detail::work_on_row<Group>(loss, refinery, batch, cells, source,
+                               detail::row_of(batch.dlogits, b, classes), b, row);
   } else {
     if (batch.pass == RowPass::initialize) {
       for (int label = Group::rank(); label < classes; label += Threads)
@@ -154,7 +153,8 @@ __global__ void __launch_bounds__(detail::row_block_threads<Threads>)
       given.targets = source.targets;
     }
     MemoryCells<Threads, Logit, decltype(is_candidate)> cells(given, Group::rank(), is_candidate);
-    detail::work_on_row<Group>(loss, refinery, batch, cells, source, b, row);
+    detail::work_on_row<Group>(loss, refinery, batch, cells, source,
+                               detail::row_of(batch.dlogits, b, classes), b, row);
   }
 }
 
