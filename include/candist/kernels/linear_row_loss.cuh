@@ -108,8 +108,9 @@ __global__ void __launch_bounds__(128)
   }
 }
 
-/// Adds the partial sums of all blocks, in their order.
-inline __global__ void linear_row_loss_sums_kernel(LinearHead head, int classes, int blocks) {
+/// Adds the partial sums of all blocks, in their order. (A template, so that several files may have it.)
+template <class Head>
+__global__ void linear_row_loss_sums_kernel(Head head, int classes, int blocks) {
   const int columns = head.width + 1;
   const long long size = static_cast<long long>(classes) * columns;
   const long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -149,7 +150,7 @@ void linear_row_loss(const L& loss, const R& refinery, RowBatch<float, View> bat
                                             LinearHead::rows_a_block);
   launch(linear_row_loss_kernel<L, R, View>, {blocks, 128}, stream, loss, refinery, batch, head);
   const auto size = static_cast<unsigned>(classes * (head.width + 1));
-  launch(linear_row_loss_sums_kernel, {(size + 127) / 128, 128}, stream, head, classes,
+  launch(linear_row_loss_sums_kernel<LinearHead>, {(size + 127) / 128, 128}, stream, head, classes,
          static_cast<int>(blocks));
 }
 
