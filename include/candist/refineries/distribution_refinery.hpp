@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "candist/epoch_view.hpp"
@@ -106,24 +107,22 @@ inline void DistributionRefinery::sharpen_small_losses(EpochView& view) const {
     // NaN is below nothing, which no sort can work with: the least reliable of all.
     return std::isnan(value) ? std::numeric_limits<float>::infinity() : value;
   };
-  // Group 0 alone when the selection is global, else one group a predicted class.
+  // Group 0 alone when the selection is global, else one group a predicted class; a row is its loss and
+  // its number, so equal losses are taken in row order.
   const bool by_class = options_.class_wise == Switch::on;
-  std::vector<std::vector<std::int64_t>> groups(
+  std::vector<std::vector<std::pair<float, std::int64_t>>> groups(
       by_class ? static_cast<std::size_t>(view.targets.columns) : 1);
   for (std::size_t i = 0; i < view.plans.size(); ++i) {
     if (view.plans[i].outside || !view.summaries[i].labelled) continue;
-    groups[by_class ? static_cast<std::size_t>(view.summaries[i].argmax) : 0].push_back(
-        static_cast<std::int64_t>(i));
+    const auto row = static_cast<std::int64_t>(i);
+    groups[by_class ? static_cast<std::size_t>(view.summaries[i].argmax) : 0].emplace_back(
+        loss(row), row);
   }
   for (auto& group : groups) {
-    const std::size_t count = small_losses_of(group.size());
-    // Equal losses are taken in row order, so the choice does not depend on the sort.
-    std::sort(group.begin(), group.end(), [&](std::int64_t a, std::int64_t b) {
-      return loss(a) != loss(b) ? loss(a) < loss(b) : a < b;
-    });
-    for (std::size_t k = 0; k < count; ++k) {
-      view.plans[static_cast<std::size_t>(group[k])].treatment = Treatment::sharpened;
-    }
+    const auto end = group.begin() + static_cast<std::ptrdiff_t>(small_losses_of(group.size()));
+    if (end != group.end()) std::nth_element(group.begin(), end, group.end());
+    for (auto chosen = group.begin(); chosen != end; ++chosen)
+      view.plans[static_cast<std::size_t>(chosen->second)].treatment = Treatment::sharpened;
   }
 }
 
