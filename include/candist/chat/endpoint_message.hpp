@@ -6,6 +6,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -126,7 +127,10 @@ inline std::string one_line(std::string_view text) {
 }  // namespace detail
 
 inline std::string endpoint_message(std::string_view body) {
-  return detail::one_line(detail::refusal_text(body));
+  std::string said = detail::refusal_text(body);
+  std::replace_if(
+      said.begin(), said.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return detail::one_line(said);
 }
 
 inline bool is_context_overflow(std::string_view body) {
