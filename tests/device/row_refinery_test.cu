@@ -47,7 +47,7 @@ void check(const L& loss) {
 
 template <class Set>
 void check_all() {
-  for_each_type(AllRefineries{}, []<class R>() {
+  for_each_type(AllRefineries{}, [&]<class R>() {
     if constexpr (composition_problem<SoftTargetCe, R>().empty()) {
       check<R, Set>(SoftTargetCe{});
     } else {
