@@ -34,6 +34,7 @@ page=$root/bench/results/ptxas_row_loss.md
   for arch in 80 90; do
     seconds=$({ TIMEFORMAT=%U; time nvcc -std=c++20 -arch=sm_$arch -I "$root/include" -c "$work/one.cu" -o "$work/one.o"; } 2>&1 | tail -n 1)
     nvcc -std=c++20 -arch=sm_$arch -DHEAD -Xptxas -v -I "$root/include" -c "$work/one.cu" -o "$work/one.o" 2>"$work/log"
+    # shellcheck disable=SC2016 # the backquotes are Markdown's
     printf '\n## sm_%s\n\n`row_loss` alone compiles in %s s of processor time.\n\n' "$arch" "$seconds"
     echo "| kernel | registers | spilled bytes | stack bytes | shared bytes |"
     echo "|---|---:|---:|---:|---:|"

@@ -2,86 +2,124 @@
 # SPDX-FileCopyrightText: 2026 The candist authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Everything that wants a GPU, in one go: builds with nvcc alone (no CMake packages, no network), runs the device tests,
-# compute-sanitizer on a part of them, and the benches; writes <gpu>_<date>.csv and logs.
-#   bash bench/device/run_all.sh [FOLDER]     FOLDER: binaries built before (run_all.sh --build FOLDER, needs no GPU)
-# Results go to $OUT where it is set, else to bench/results. Every step has a time limit; one that fails does not stop the
-# rest, and the exit code is 1 then. Python with PyTorch is used where it is there.
+# Everything that wants a GPU, in one go and under 8 minutes: builds, runs the device tests, kernels under
+# compute-sanitizer, and the benches; writes <gpu>_<date>.csv and <gpu>_<date>.log (UTC).
+#   bash bench/device/run_all.sh [FOLDER]                  FOLDER: with binaries that --build made
+#   bash bench/device/run_all.sh --build FOLDER [ARCH...]  builds alone, for sm_80 and sm_90 unless told; needs no GPU
+# Results go to $OUT where it is set, else to bench/results. A step that fails or runs out of time does not stop the rest;
+# the exit code is 1 then. Built by nvcc alone: CMakeLists.txt asks for host libraries that such machines need not have.
+# PyTorch is used where $CANDIST_PYTHON, else python3, has it. Outside a checkout, CANDIST_GIT_COMMIT names the commit.
 set -uo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-results=${OUT:-$root/bench/results}
-commit=${CANDIST_GIT_COMMIT:-$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
-export CANDIST_GIT_COMMIT=$commit
-failed=()
+script=$(readlink -f "${BASH_SOURCE[0]}")
+root=$(cd "$(dirname "$script")/../.." && pwd)
+CANDIST_GIT_COMMIT=${CANDIST_GIT_COMMIT:-$(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)}
+export CANDIST_GIT_COMMIT
 
-build() { # FOLDER ARCHITECTURE...
-  local folder=$1 source codes=()
+build() { # FOLDER ARCH...
+  local folder=$1 arch source code=0 job jobs=() flags=(-std=c++20 -O3 -lineinfo)
   shift
-  for arch in "$@"; do codes+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
-  mkdir -p "$folder"
-  local flags=(-std=c++20 -O3 -lineinfo "${codes[@]}" -I "$root/include" -I "$root/tests" -I "$root/bench"
-    "-DCANDIST_GIT_COMMIT=\"$commit\"")
-  local jobs=() name
-  for source in "$root"/tests/device/*.cu; do
-    name=$folder/$(basename "$source" .cu).o
-    nvcc "${flags[@]}" -c "$source" -o "$name" &
+  for arch in "$@"; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
+  flags+=(-I "$root/include" -I "$root/tests" -I "$root/bench" "-DCANDIST_GIT_COMMIT=\"$CANDIST_GIT_COMMIT\"")
+  mkdir -p "$folder" || return 1
+  rm -f "$folder"/*.o "$folder/candist_device_tests" "$folder/bench_row_kernel"
+  for source in "$root"/tests/device/*.cu "$root/bench/device/row_kernel_bench.cu"; do # the long ones at once
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+    nvcc "${flags[@]}" -c "$source" -o "$folder/$(basename "$source" .cu).o" &
     jobs+=($!)
   done
-  nvcc "${flags[@]}" "$root/bench/device/row_kernel_bench.cu" -o "$folder/bench_row_kernel" &
-  jobs+=($!)
-  local job
-  for job in "${jobs[@]}"; do wait "$job" || return 1; done
-  nvcc "${flags[@]}" "$folder"/*.o -lcublas -lcublasLt -o "$folder/candist_device_tests"
+  for job in "${jobs[@]}"; do wait "$job" || code=1; done
+  nvcc "$folder/row_kernel_bench.o" -o "$folder/bench_row_kernel" || code=1
+  rm -f "$folder/row_kernel_bench.o" # what is left are the tests
+  [ $code -eq 0 ] || return 1
+  nvcc "$folder"/*.o -lcublas -lcublasLt -o "$folder/candist_device_tests" || return 1
+  rm -f "$folder"/*.o
 }
 
 if [ "${1:-}" = --build ]; then
-  build "${2:?the folder for the binaries}" 80 90
+  [ $# -ge 2 ] || { echo "run_all: found no folder, expected --build FOLDER" >&2; exit 2; }
+  folder=$2
+  shift 2
+  [ $# -gt 0 ] || set -- 80 90
+  build "$folder" "$@"
   exit
 fi
 
+gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1)
+[ -n "$gpu" ] || { echo "run_all: nvidia-smi names no GPU; --build FOLDER needs none" >&2; exit 77; }
+CANDIST_GPU_DRIVER=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
+export CANDIST_GPU_DRIVER CANDIST_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
+results=${OUT:-$root/bench/results} python=${CANDIST_PYTHON:-python3}
+file=$results/$(tr -c 'A-Za-z0-9\n' _ <<<"$gpu")_$(date -u +%F)
+csv=$file.csv log=$file.log
 mkdir -p "$results"
-step() { # NAME LIMIT COMMAND...
-  local name=$1 limit=$2 begin=$SECONDS
+rm -f "$csv"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+say() { printf '%s\n' "$*" | tee -a "$log"; }
+: >"$log"
+say "$gpu, driver $CANDIST_GPU_DRIVER, $(nvcc --version 2>/dev/null | sed -n 's/.*release \([^,]*\),.*/nvcc \1/p'), commit $CANDIST_GIT_COMMIT"
+
+budget=465 # seconds for everything
+failed=()
+left() { echo $((budget - SECONDS)); }
+step() { # NAME LIMIT COMMAND...: at most LIMIT seconds, and no more than are left
+  local name=$1 limit=$2 begin=$SECONDS code
   shift 2
-  timeout "$limit" "$@" >"$results/$name.log" 2>&1
-  local code=$?
-  printf '%-28s exit code %3d, %4d s\n' "$name" "$code" $((SECONDS - begin))
-  if [ $code -ne 0 ] && [ $code -ne 77 ]; then
+  [ "$(left)" -ge "$limit" ] || limit=$(left)
+  if [ "$limit" -lt 5 ]; then
     failed+=("$name")
-    tail -n 5 "$results/$name.log"
+    say "$name: no time left"
+    return 1
   fi
-  return 0
+  timeout -k 5 "$limit" "$@" >"$work/output" 2>&1
+  code=$?
+  { printf '\n==== %s: %s\n' "$name" "$*"; cat "$work/output"; } >>"$log"
+  say "$(printf '%-32s exit code %3d, %4d s' "$name" $code $((SECONDS - begin)))"
+  [ $code -eq 0 ] && return 0
+  [ $code -eq 124 ] && say "  stopped after $limit s"
+  tail -n 8 "$work/output" | sed 's/^/  /'
+  failed+=("$name")
+  return 1
 }
 
 folder=${1:-}
 if [ -z "$folder" ]; then
-  folder=$(mktemp -d)
+  folder=$work/bin
   arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
-  begin=$SECONDS
-  build "$folder" "$arch" || { echo "run_all: the build failed" >&2; exit 1; }
-  echo "built for sm_$arch in $((SECONDS - begin)) s"
+  step "build for sm_$arch" 240 bash "$script" --build "$folder" "$arch"
+else
+  say "prebuilt binaries: $folder"
 fi
-gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | tr ' /' '__')
-csv=$results/${gpu}_$(date -u +%F).csv
-rm -f "$csv"
 
-export CANDIST_REQUIRE_GPU=1
-step device_tests 150 "$folder/candist_device_tests"
+step "device tests" 90 "$folder/candist_device_tests"
+grep -E '^FAILED|[0-9]+ passed' "$work/output" | sed 's/^/  /'
+
+# A part of the tests, and the row kernels in every shape of launch. racecheck sees shared memory alone, which groups of
+# up to a warp do not use: the shapes of the bench do.
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do
-    step "$tool" 60 compute-sanitizer --tool "$tool" --error-exitcode 3 "$folder/candist_device_tests" device_row_program_test
-    # The proof that the tool ran: its own last line.
-    grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$results/$tool.log" || failed+=("$tool: no summary")
+    for program in "candist_device_tests device_row_program_test" "bench_row_kernel --check"; do
+      # shellcheck disable=SC2086 # two words
+      step "$tool ${program%% *}" 20 compute-sanitizer --tool $tool --error-exitcode 3 "$folder/"$program
+      # The proof that the tool ran is its own last line.
+      grep -E '(ERROR|RACECHECK) SUMMARY' "$work/output" | sed 's/^/  /' || { failed+=("no summary of $tool"); say "  no summary"; }
+    done
   done
 else
-  echo "no compute-sanitizer: skipped"
+  failed+=("compute-sanitizer")
+  say "compute-sanitizer: there is none"
 fi
-step bench_row_kernel 150 "$folder/bench_row_kernel" --csv "$csv"
-if python3 -c 'import torch' 2>/dev/null; then
-  step row_step_torch 180 python3 "$root/bench/device/row_step_torch.py" --csv "$csv"
+
+step "bench_row_kernel" 130 "$folder/bench_row_kernel" --csv "$csv"
+if "$python" -c 'import torch' 2>/dev/null; then
+  # It begins no new shape after --seconds; compiling the one under way takes a while.
+  step "row_step_torch" 200 "$python" "$root/bench/device/row_step_torch.py" --csv "$csv" --seconds $(($(left) - 30))
 else
-  echo "no PyTorch: skipped"
+  say "row_step_torch: skipped, $python has no PyTorch"
 fi
-grep -E '^(passed|FAILED|[0-9]+ passed)' "$results/device_tests.log" | tail -n 40
-[ -f "$csv" ] && cut -d, -f1-10 "$csv"
-[ ${#failed[@]} -eq 0 ] || { printf 'FAILED: %s\n' "${failed[*]}"; exit 1; }
+
+if [ -f "$csv" ]; then # the table's head and, in microseconds, what the goals speak of
+  awk -F, 'NR == 1 || (($3 == 32 && $4 <= 128 || $3 == 32768 && $4 >= 256) && $1 != "copy")' "$csv" | cut -d, -f 1-10
+fi
+say "$SECONDS s; results: $csv and $log"
+[ ${#failed[@]} -eq 0 ] || { say "FAILED: $(printf '%s; ' "${failed[@]}")"; exit 1; }

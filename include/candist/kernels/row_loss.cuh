@@ -5,8 +5,8 @@
 // candidate view, in one launch: softmax, summary of the row, refreshed target written back, the target
 // that the epoch's plan makes of the stored one, value of the loss, gradient of the logits.
 //   reads   logits and stored targets once (B * C each), the candidates (a bit, a handful of labels, or a
-//           weight a class), 12 bytes of plan a row; the second table of refineries that have one
-//   writes  gradients once; where wanted, refreshed targets and those of this visit once; a loss and 24
+//           weight a class), 8 bytes of plan a row; the second table of refineries that have one
+//   writes  gradients once; where wanted, refreshed targets and those of this visit once; a loss and 20
 //           bytes of summary a row                 bound: memory from a few hundred classes on, launch below
 //   launch  C <= 8: 4 threads a row; <= 32: 8; <= 256: a warp; <= 8192: a block of 128, 256 or 512; the row
 //           stays in registers. Above: a block of 512 reads the row's cells again for each of its passes
