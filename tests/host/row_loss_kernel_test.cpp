@@ -6,7 +6,6 @@
 #include "support/host_executor.hpp"
 //
 #include <cstdlib>
-#include <limits>
 #include <memory>
 
 #include "candist/kernels/linear_row_loss.cuh"
@@ -259,33 +258,9 @@ TEST_CASE("a head fused with the loss gives the gradients of its parts") {
 }
 
 TEST_CASE("rows without softmax are named, the others are not touched by them") {
-  constexpr float inf = std::numeric_limits<float>::infinity();
-  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  RowTable table(4, 6, 2);
-  table.logits[6 + 2] = nan;
-  table.logits[18 + 1] = inf;
-  table.logits[0] = -inf;  // one of them: the softmax is defined
-  for (float& weight : table.weights) weight = 1.0f / 6.0f;
-  const MaskCandidates set(table.weight_view());
   HostRunner runner;
-  RowBatch<float, MaskView> batch;
-  batch.candidates = set.view();
-  batch.count = 4;
-  batch.logits = runner.upload(table.logits);
-  batch.targets = runner.upload(table.weights);
-  batch.dlogits = runner.room<float>(24);
-  batch.losses = runner.room<float>(4);
-  batch.first_bad_row = runner.upload(std::vector<unsigned long long>{~0ull});
-  row_loss(MarginalNll{}, KeepPrior{}, batch, nullptr);
-  CHECK(*batch.first_bad_row == 1);
-  CHECK(std::isfinite(batch.losses[0]));
-  CHECK(std::isnan(batch.losses[1]));
-  CHECK(std::isfinite(batch.losses[2]));
-  CHECK(std::isnan(batch.losses[3]));
-  for (int j = 0; j < 6; ++j) {
-    CHECK(std::isfinite(batch.dlogits[12 + j]));
-    CHECK(std::isnan(batch.dlogits[18 + j]));
-  }
+  CHECK(rows_without_softmax(runner, launch_by_size) == "");
+  CHECK(runner.strips_are_whole());
 }
 
 TEST_CASE("what a launch lacks is said before it") {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "candist/candidates/sparse.hpp"
 #include "candist/kernels/row_loss.hpp"
 #include "candist/kernels/row_refine.hpp"
+#include "candist/losses/marginal_nll.hpp"
+#include "candist/refineries/keep_prior.hpp"
 #include "candist/training/row_program.hpp"
 #include "support/rows.hpp"
 
@@ -226,6 +229,43 @@ std::string compare_with_program(Runner& runner, const RowTable& table, const L&
   work(loss, row_part_of(refinery), batch);
   program.revisit(order, {given.values.data(), b, c});
   stored("targets after the revisit");
+  return complaints.text();
+}
+
+/// Rows with NaN and +inf among rows without: `work(loss, row_part, batch)` launches; the lowest bad row is
+/// named, its loss and gradients are NaN, and those of the others are finite.
+template <class Runner, class Work>
+std::string rows_without_softmax(Runner& runner, Work&& work) {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  RowTable table(4, 6, 2);
+  table.logits[6 + 2] = std::numeric_limits<float>::quiet_NaN();
+  table.logits[18 + 1] = inf;
+  table.logits[0] = -inf;  // one of them: the softmax is defined
+  for (float& weight : table.weights) weight = 1.0f / 6.0f;
+  const MaskCandidates set(table.weight_view());
+  RowBatch<float, MaskView> batch;
+  batch.candidates = upload(runner, set.view());
+  batch.count = 4;
+  batch.logits = runner.upload(table.logits);
+  batch.targets = runner.upload(table.weights);
+  batch.dlogits = runner.template room<float>(24);
+  batch.losses = runner.template room<float>(4);
+  batch.first_bad_row = runner.upload(std::vector<unsigned long long>{~0ull});
+  work(MarginalNll{}, KeepPrior{}, batch);
+  Complaints complaints("rows without softmax");
+  complaints.expect(runner.download(batch.first_bad_row, 1)[0] == 1, "the first bad row");
+  const std::vector<float> losses = runner.download(batch.losses, 4);
+  const std::vector<float> gradients = runner.download(batch.dlogits, 24);
+  for (std::size_t row = 0; row < 4; ++row) {
+    const bool bad = row % 2 == 1;
+    complaints.expect(bad ? std::isnan(losses[row]) : std::isfinite(losses[row]),
+                      "loss of row " + std::to_string(row));
+    for (std::size_t j = 0; j < 6; ++j) {
+      const float gradient = gradients[row * 6 + j];
+      complaints.expect(bad ? std::isnan(gradient) : std::isfinite(gradient),
+                        "gradient of row " + std::to_string(row));
+    }
+  }
   return complaints.text();
 }
 

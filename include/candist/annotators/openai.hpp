@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,13 +15,13 @@
 #include <utility>
 #include <vector>
 
+#include "candist/annotators/openai_options.hpp"
 #include "candist/chat/answer_parser.hpp"
 #include "candist/chat/batch_file.hpp"
 #include "candist/chat/chat_client.hpp"
 #include "candist/chat/chat_completion.hpp"
 #include "candist/chat/fingerprint.hpp"
 #include "candist/chat/journal.hpp"
-#include "candist/chat/price.hpp"
 #include "candist/chat/prompt.hpp"
 #include "candist/chat/reply_ledger.hpp"
 #include "candist/chat/token_estimate.hpp"
@@ -34,31 +33,6 @@
 #include "candist/error.hpp"
 
 namespace candist {
-
-/// Texts that the endpoint refuses (too long, filtered): an error, or an empty candidate set?
-enum class FailedTexts { refuse, empty_sets };
-
-struct OpenAiOptions {
-  PromptTask task;
-  ChatOptions chat;
-  ChatClientOptions client;
-  int samples = 1;        ///< K replies a text (self-consistency)
-  Fold fold = Fold::any;  ///< of the K replies
-  int k = 1;              ///< of the fold, where it counts
-  /// Where replies are kept; a fingerprint of all that shapes them is added to the name, so that
-  /// another prompt, model or label file begins another journal.
-  std::filesystem::path journal;
-  /// Demonstrations shown before a text; what tells them from others goes into the fingerprint.
-  std::function<std::vector<Demonstration>(std::int64_t row)> demonstrations;
-  std::string demonstrations_name;
-  const Annotations* candidates = nullptr;     ///< of every text: what LlmSelect chooses among
-  std::shared_ptr<const Tokenizer> tokenizer;  ///< counts tokens beforehand; none: by bytes
-  std::optional<PriceList> prices;
-  /// Most to spend, in the currency of the prices, earlier runs on the same journal included.
-  std::optional<double> budget;
-  FailedTexts failed_texts = FailedTexts::refuse;
-  std::function<void(const ReplyLedger&)> on_reply;
-};
 
 /// What asking would take, before anything is asked.
 struct AnnotationPlan {
@@ -115,7 +89,11 @@ class OpenAiAnnotator {
     return path += ".journal-" + Journal::settings_fingerprint(settings()).substr(0, 12);
   }
   /// All that shapes the replies besides the texts.
-  nlohmann::ordered_json settings() const;
+  nlohmann::ordered_json settings() const {
+    return openai_settings(
+        prompt_, options_,
+        structure_refused_ ? ChatOptions::Structure::json_schema : options_.chat.structure);
+  }
 
  private:
   Conversation conversation(const Texts& texts, std::int64_t row) const;
@@ -133,7 +111,6 @@ class OpenAiAnnotator {
     return options_.prices ? options_.prices->cost(options_.chat.model, usage) : 0.0;
   }
   void learn_from(const std::vector<JournalEntry>& recorded, const Texts& texts);
-  [[noreturn]] void stop_at_budget() const;
   void refuse_failed_texts(const Texts& texts) const;
 
   /// A question under way.
@@ -166,61 +143,8 @@ OpenAiAnnotator<P, T>::OpenAiAnnotator(P prompt, T transport, OpenAiOptions opti
       parser_(*options_.task.labels),
       estimator_(*options_.task.labels, options_.tokenizer),
       client_(std::move(transport), options_.client) {
-  if (options_.samples < 1)
-    throw InputError("found " + std::to_string(options_.samples) + " samples, expected at least 1");
-  if (options_.samples > 1 && options_.chat.temperature <= 0)
-    throw InputError("several samples at temperature 0 are one: raise the temperature");
-  if (options_.budget && !options_.prices)
-    throw InputError("a budget needs prices to be counted in");
-  if (options_.chat.structure == ChatOptions::Structure::json_schema &&
-      options_.task.reasoning != PromptTask::Reasoning::none)
-    throw InputError("structured output leaves no room for reasoning step by step: choose one");
-  if (options_.demonstrations && !shows_demonstrations(prompt_, options_.task))
-    throw InputError("there are demonstrations, but the prompt does not show them");
-  if (options_.candidates != nullptr && !shows_candidates(prompt_, options_.task)) {
-    throw InputError(std::string("there are candidates to choose among, but prompt ") + P::name +
-                     " does not show them");
-  }
-  if (options_.chat.top_logprobs > 0 && prompt_.answers() != AnswerForm::one)
-    throw InputError(
-        std::string("alternatives to the answered label need a prompt that asks for one, "
-                    "and ") +
-        P::name + " asks for several");
+  check_openai_options(prompt_, options_);
   price({});  // or it throws: a model without price
-}
-
-template <Prompt P, Transport T>
-nlohmann::ordered_json OpenAiAnnotator<P, T>::settings() const {
-  const LabelSpace& labels = *options_.task.labels;
-  std::string names;
-  for (int label = 0; label < labels.size(); ++label)
-    names += labels.name(label) + '\0' + labels.description(label) + '\0';
-  // The wording of the prompt, whatever it is made of: what it says about a text that is none.
-  std::string wording;
-  const std::int32_t candidates[] = {0};
-  std::vector<Demonstration> demonstrations;
-  if (options_.demonstrations) demonstrations = {{"\x02", "\x03"}};
-  for (const Message& message : prompt_.conversation(
-           options_.task,
-           {.text = "\x01", .demonstrations = demonstrations, .candidates = candidates}))
-    wording += std::string(name_of(message.role)) + '\0' + message.content + '\0';
-  const ChatOptions& chat = options_.chat;
-  nlohmann::ordered_json settings;
-  settings["model"] = chat.model;
-  settings["prompt"] = P::name;
-  settings["wording"] = fingerprint(wording).hex();
-  settings["labels"] = fingerprint(names).hex();
-  settings["demonstrations"] = options_.demonstrations_name;
-  settings["temperature"] = chat.temperature;
-  settings["max_tokens"] = chat.max_tokens;
-  settings["seed"] = nullptr;
-  if (chat.seed) settings["seed"] = *chat.seed;
-  settings["logprobs"] = chat.logprobs == ChatOptions::Logprobs::on;
-  if (chat.top_logprobs > 0) settings["top_logprobs"] = chat.top_logprobs;
-  settings["structured"] =
-      chat.structure == ChatOptions::Structure::json_schema || structure_refused_;
-  settings["extra"] = chat.extra;
-  return settings;
 }
 
 template <Prompt P, Transport T>

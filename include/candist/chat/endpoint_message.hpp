@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -124,6 +125,25 @@ inline std::string one_line(std::string_view text) {
   return shown(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin), 300);
 }
 
+/// Has the body one of the codes, as code or type, or does it say one of the phrases, in any case?
+inline bool says_one_of(std::string_view body, std::initializer_list<std::string_view> codes,
+                        std::initializer_list<std::string_view> phrases) {
+  ForeignJson json;
+  simdjson::dom::element root;
+  if (json.parse(body, root) == simdjson::SUCCESS) {
+    simdjson::dom::element error;
+    if (root["error"].get(error) != simdjson::SUCCESS) error = root;
+    for (const char* key : {"code", "type"}) {
+      if (std::find(codes.begin(), codes.end(), text_at(error, key)) != codes.end()) return true;
+    }
+  }
+  std::string said = refusal_text(body);
+  for (char& c : said) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+    return said.find(phrase) != std::string::npos;
+  });
+}
+
 }  // namespace detail
 
 inline std::string endpoint_message(std::string_view body) {
@@ -134,56 +154,28 @@ inline std::string endpoint_message(std::string_view body) {
 }
 
 inline bool is_context_overflow(std::string_view body) {
-  detail::ForeignJson json;
-  simdjson::dom::element root;
-  if (json.parse(body, root) == simdjson::SUCCESS) {
-    simdjson::dom::element error;
-    if (root["error"].get(error) != simdjson::SUCCESS) error = root;
-    for (const char* key : {"code", "type"}) {
-      const std::string_view code = detail::text_at(error, key);
-      if (code == "context_length_exceeded" || code == "exceed_context_size_error") return true;
-    }
-  }
-  std::string said = detail::refusal_text(body);
-  for (char& c : said) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  for (const char* phrase :
-       {"maximum context length",              // OpenAI, vLLM
-        "context_length_exceeded",             // passed on by routers
-        "context length exceeded",             //
-        "reduce the length of the messages",   // OpenAI, vLLM
-        "maximum model length",                // vLLM
-        "too long to fit into the model",      // vLLM
-        "exceeds the available context size",  // llama.cpp
-        "context size has been exceeded",      // llama.cpp
-        "exceeds the context length",          // Ollama
-        "exceeds maximum context length",      // Ollama
-        "input length exceeds",                // Ollama
-        "contextwindowexceedederror",          // LiteLLM
-        "exceeds the context window", "exceed context window", "prompt is too long"}) {
-    if (said.find(phrase) != std::string::npos) return true;
-  }
-  return false;
+  return detail::says_one_of(
+      body, {"context_length_exceeded", "exceed_context_size_error"},
+      {"maximum context length",              // OpenAI, vLLM
+       "context_length_exceeded",             // passed on by routers
+       "context length exceeded",             //
+       "reduce the length of the messages",   // OpenAI, vLLM
+       "maximum model length",                // vLLM
+       "too long to fit into the model",      // vLLM
+       "exceeds the available context size",  // llama.cpp
+       "context size has been exceeded",      // llama.cpp
+       "exceeds the context length",          // Ollama
+       "exceeds maximum context length",      // Ollama
+       "input length exceeds",                // Ollama
+       "contextwindowexceedederror",          // LiteLLM
+       "exceeds the context window", "exceed context window", "prompt is too long"});
 }
 
 inline bool is_unknown_model(std::string_view body) {
-  detail::ForeignJson json;
-  simdjson::dom::element root;
-  if (json.parse(body, root) == simdjson::SUCCESS) {
-    simdjson::dom::element error;
-    if (root["error"].get(error) != simdjson::SUCCESS) error = root;
-    for (const char* key : {"code", "type"}) {
-      const std::string_view code = detail::text_at(error, key);
-      if (code == "model_not_found" || code == "invalid_model") return true;
-    }
-  }
-  std::string said = detail::refusal_text(body);
-  for (char& c : said) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  for (const char* phrase : {"invalid model name",       // LiteLLM
-                             "is not a valid model id",  // OpenRouter
-                             "model not exist"}) {       // DeepSeek
-    if (said.find(phrase) != std::string::npos) return true;
-  }
-  return false;
+  return detail::says_one_of(body, {"model_not_found", "invalid_model"},
+                             {"invalid model name",       // LiteLLM
+                              "is not a valid model id",  // OpenRouter
+                              "model not exist"});        // DeepSeek
 }
 
 }  // namespace candist
