@@ -6,6 +6,7 @@
 
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(Boost 1.74 REQUIRED) # Math, of metrics/significance.hpp and its like
 find_package(xtensor REQUIRED)
 find_package(nlohmann_json 3 REQUIRED)
 find_package(simdjson 3 REQUIRED)
