@@ -6,16 +6,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <type_traits>
 
-#include "candist/data/atomic_file.hpp"
+#include "candist/studies/grid.hpp"
+#include "choose.hpp"
 #include "input_files.hpp"
 #include "interruption.hpp"
 #include "options.hpp"
 #include "run_folder.hpp"
 #include "study.hpp"
-#include "study_folder.hpp"
 #include "text_table.hpp"
 
 namespace candist::program {
@@ -27,20 +28,49 @@ namespace fs = std::filesystem;
 struct Call {
   RunSettings base;
   OutputOptions output;
-  int threads = 0;
+  StudyCall study;
+  std::string reference;
+  std::optional<int> trials;
+  std::vector<std::string> candidates;                                  ///< files
   std::vector<std::pair<std::string, std::vector<std::string>>> lists;  ///< of the options given
+  std::string command;
 };
+
+/// Seeds pair the runs of different compositions; they are no part of them.
+bool is_seed(const std::string& key) {
+  return key == "seed" || key == "init_seed" || key == "order_seed";
+}
 
 bool read_call(const Arguments& arguments, Call& call) {
   po::options_description options(
-      "options; those of a training take lists: --method average,candist --seed 1,2,3");
-  add_data_options(options, call.base.files);
+      "options; those of a training and --candidates take lists: --method average,candist --seed "
+      "1,2,3");
+  int threads = 0;
+  std::optional<double> memory;
+  std::string candidates;
+  bool join = false, keep_models = false;
+  add_data_options(options, call.base.files, {"candidates"});
+  add_text_option(options, "candidates", candidates,
+                  "annotations, joined to the texts by id; several are compared", "FILE,...");
   for_each_option(call.base, [&](const char* key, auto&, const char* help) {
     options.add_options()(option_of(key).substr(2).c_str(),
                           po::value<std::string>()->value_name("A,B,..."),
                           help_of(key, help).c_str());
   });
-  add_number_option(options, "threads", call.threads, "runs at a time; 0 = all cores");
+  add_text_option(options, "reference", call.reference,
+                  "the composition that the others are compared with, as the table names it; "
+                  "default: the best that learns from the teacher");
+  add_number_option(options, "trials", call.trials,
+                    "as many settings for every method, drawn from its grid: an equal budget");
+  add_number_option(options, "threads", threads, "runs at a time; 0 = all cores");
+  add_number_option(options, "memory", memory,
+                    "GiB that the runs may take together, by estimate; 0: no limit; default: 80 % "
+                    "of what is free");
+  options.add_options()(
+      "join", po::bool_switch(&join),
+      "share the study folder with other processes or machines that run the same command")(
+      "keep-models", po::bool_switch(&keep_models),
+      "keep every trained student in its run's folder");
   add_output_options(options, call.output);
   po::variables_map values;
   if (!parse("ablate",
@@ -48,13 +78,29 @@ bool read_call(const Arguments& arguments, Call& call) {
              options, arguments, &values))
     return false;
   if (call.output.out.empty()) throw InputError("ablate: give the study folder with --out DIR");
-  call.threads = thread_count(call.threads);
+  if (call.trials && *call.trials < 1)
+    throw InputError("--trials: found " + std::to_string(*call.trials) +
+                     ", expected a whole number >= 1");
+  if (memory && !(*memory >= 0.0)) throw InputError("--memory: expected a number >= 0");
+  call.study.out = call.output.out;
+  call.study.progress_title = "ablate";
+  call.study.threads = thread_count(threads);
+  call.study.memory = memory ? *memory * 0x1p30 : 0.8 * available_memory();
+  if (join) call.study.sharing = StudyFolder::Sharing::joined;
+  if (keep_models) call.study.models = StudyCall::Models::kept;
+  if (call.output.quiet) call.study.progress = ProgressBar::Output::silent;
+  if (!candidates.empty()) call.candidates = split_list("--candidates", candidates);
   make_absolute(call.base.files);
   for_each_option(call.base, [&](const char* key, auto&, const char*) {
     const std::string name = option_of(key).substr(2);
     if (is_given(values, name))
       call.lists.emplace_back(key, split_list(option_of(key), values[name].as<std::string>()));
   });
+  // Seeds change slowest: one run of every composition first, so that the table so far compares all.
+  std::stable_partition(call.lists.begin(), call.lists.end(),
+                        [](const auto& list) { return is_seed(list.first); });
+  call.command = "candist ablate";
+  for (const std::string& argument : arguments) call.command += " " + shell_word(argument);
   return true;
 }
 
@@ -73,13 +119,12 @@ void set_option(RunSettings& settings, const std::string& key, const std::string
   });
 }
 
-/// All combinations of the lists, seeds innermost. Throws InputError for a value that is there twice
-/// (0.4 and 0.40 are one): its runs would count as more evidence than they are.
-std::vector<RunSettings> grid_of(const Call& call) {
-  std::vector<RunSettings> grid{call.base};
+/// All combinations of the lists. Throws InputError for a value that is there twice (0.4 and 0.40 are
+/// one): its runs would count as more evidence than they are.
+std::vector<RunSettings> settings_of(const Call& call) {
+  Grid grid;
   for (const auto& [key, values] : call.lists) {
     std::set<nlohmann::json> seen;
-    std::vector<RunSettings> wider;
     for (const std::string& value : values) {
       RunSettings probe;
       set_option(probe, key, value);
@@ -88,114 +133,153 @@ std::vector<RunSettings> grid_of(const Call& call) {
                          " again, expected every value once");
       }
     }
-    for (const RunSettings& settings : grid) {
-      for (const std::string& value : values) {
-        wider.push_back(settings);
-        set_option(wider.back(), key, value);
-      }
-    }
-    grid = std::move(wider);
+    grid.axis(key, values);
   }
-  return grid;
+  std::vector<RunSettings> all;
+  for (const GridPoint& point : grid.points()) {
+    all.push_back(call.base);
+    for (const auto& [key, value] : point) set_option(all.back(), key, value);
+  }
+  return all;
 }
 
-/// A run of the study.
-struct Point {
-  RunSettings settings;  ///< resolved
-  nlohmann::json fingerprint;
-  std::string title;  ///< of its composition: "candist delta=0.4"
-};
-
-/// The settings that differ within the study; the method comes first.
-std::string title_of(const RunSettings& settings, const Call& call) {
+/// What a composition is called: its method, and the settings that differ within the study.
+std::string title_of(const RunSettings& settings, const Call& call, const std::string& teacher) {
   std::string title = method_names(settings).method;
   const nlohmann::json json = to_json(settings);
   for (const auto& [key, values] : call.lists) {
     const nlohmann::json& value = json[key];
-    const bool named = key == "method" || key == "loss" || key == "refinery" || key == "seed";
+    const bool named = key == "method" || key == "loss" || key == "refinery" || is_seed(key);
     if (named || values.size() < 2 || value.is_null()) continue;
     title += " " + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
   }
-  return title;
+  return teacher.empty() ? title : title + ", " + teacher;
+}
+
+/// "3", or "3/7" where several kinds of seeds are varied.
+std::string seed_of(const RunSettings& settings, const Call& call) {
+  std::string text;
+  const nlohmann::json json = to_json(settings);
+  for (const auto& [key, values] : call.lists) {
+    if (!is_seed(key) || (key != "seed" && values.size() < 2)) continue;
+    if (!json[key].is_null()) text += (text.empty() ? "" : "/") + json[key].dump();
+  }
+  return text.empty() ? std::to_string(settings.seed) : text;
+}
+
+/// How two files of annotations are told apart: by name, or by path where the names are the same.
+std::vector<std::string> teacher_names(const std::vector<std::string>& files) {
+  std::vector<std::string> names;
+  std::set<std::string> different;
+  for (const std::string& file : files) {
+    names.push_back(fs::path(file).stem().string());
+    different.insert(names.back());
+  }
+  if (files.size() < 2) return std::vector<std::string>(files.size());
+  return different.size() == files.size() ? names : files;
+}
+
+/// At most `trials` settings of every method, of those that the runs have.
+std::vector<ProgramRun> with_equal_budget(std::vector<ProgramRun> runs, std::optional<int> trials) {
+  std::vector<std::string> methods;
+  std::map<std::string, std::vector<std::string>> settings;  // compositions of a method
+  for (const ProgramRun& run : runs) {
+    const std::string method = method_of(run);
+    std::vector<std::string>& known = settings[method];
+    if (known.empty()) methods.push_back(method);
+    if (std::find(known.begin(), known.end(), run.composition) == known.end())
+      known.push_back(run.composition);
+  }
+  if (!trials) {
+    std::string counts;
+    bool differ = false;
+    for (const std::string& method : methods) {
+      counts +=
+          (counts.empty() ? "" : ", ") + method + " " + std::to_string(settings[method].size());
+      differ = differ || settings[method].size() != settings[methods.front()].size();
+    }
+    if (differ)
+      std::fprintf(stderr,
+                   "candist: the methods have different numbers of settings (%s), and the best of "
+                   "many is flattered; --trials N gives each at most N\n",
+                   shown(counts, 300).c_str());
+    return runs;
+  }
+  std::set<std::string> kept;
+  for (const std::string& method : methods) {
+    const auto count = static_cast<std::int64_t>(settings[method].size());
+    for (const std::int64_t i : drawn_trials(count, *trials, 1))
+      kept.insert(settings[method][static_cast<std::size_t>(i)]);
+  }
+  std::erase_if(runs, [&](const ProgramRun& run) { return !kept.contains(run.composition); });
+  return runs;
 }
 
 /// The runs of the grid, each once: points that differ only in options which their composition does
 /// not have are one run. What there is to say of them goes to standard error, every line once.
-std::vector<Point> points_of(const Call& call, const Corpus& corpus) {
+std::vector<ProgramRun> runs_of(const Call& call, std::vector<SharedCorpus>& corpora) {
   std::vector<std::string> given;
   for (const auto& [key, values] : call.lists) given.push_back(key);
-  const nlohmann::json inputs = contents_of(call.base.files);
-  std::vector<Point> points;
-  std::set<std::string> runs;
+  std::vector<ProgramRun> runs;
+  std::set<std::string> known;
   std::vector<std::string> notes;
   const auto note_once = [&](const std::string& note) {
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   };
-  for (RunSettings settings : grid_of(call)) {
-    settings.threads = 1;
-    std::vector<std::string> without_effect;
-    settings = resolved(std::move(settings), &without_effect);
-    check_run(settings, corpus);
-    for (const std::string& key : without_effect) {
-      note_once(option_of(key) + " has no effect on " + method_names(settings).method +
-                "; runs that differ in it alone are made and shown once");
+  for (const RunSettings& point : settings_of(call)) {
+    for (SharedCorpus& data : corpora) {
+      RunSettings settings = point;
+      settings.files = data.files;
+      settings.threads = 1;
+      std::vector<std::string> without_effect;
+      settings = resolved(std::move(settings), &without_effect);
+      check_run(settings, data.corpus);
+      for (const std::string& key : without_effect) {
+        note_once(option_of(key) + " has no effect on " + method_names(settings).method +
+                  "; runs that differ in it alone are made and shown once");
+      }
+      for (const std::string& note : notes_on(settings, data.corpus, given, {})) note_once(note);
+      // Gold labels do not care who the teacher is.
+      const bool gold = learns_from(settings) == LabelSource::gold;
+      if (gold && &data != &corpora.front()) continue;
+      const std::string title = title_of(settings, call, gold ? "" : data.teacher_name);
+      if (known.insert(fingerprint_of(settings, data.inputs).dump()).second)
+        runs.push_back({settings, &data, title, seed_of(settings, call)});
     }
-    for (const std::string& note : notes_on(settings, corpus, given, {})) note_once(note);
-    nlohmann::json fingerprint = fingerprint_of(settings, inputs);
-    if (runs.insert(fingerprint.dump()).second)
-      points.push_back({settings, std::move(fingerprint), title_of(settings, call)});
   }
+  runs = with_equal_budget(std::move(runs), call.trials);
   for (const std::string& note : notes) std::fprintf(stderr, "candist: %s\n", note.c_str());
-  return points;
+  return runs;
 }
 
-/// The table, as text, Markdown and JSON: one line a composition, in the order of the grid.
-struct Report {
-  std::string text;
-  std::string markdown;
-  nlohmann::json summary = nlohmann::json::array();
-};
-
-Report report_on(const std::vector<Point>& points, const StudyResults& results) {
-  std::vector<std::string> titles;
-  std::map<std::string, std::vector<const nlohmann::json*>> by_title;
-  for (const Point& point : points) {
-    const nlohmann::json* metrics = results.find(point.fingerprint);
-    if (metrics == nullptr) continue;  // failed
-    if (!by_title.contains(point.title)) titles.push_back(point.title);
-    by_title[point.title].push_back(metrics);
-  }
-  const auto values = [](const std::vector<const nlohmann::json*>& metrics, const char* key) {
-    std::vector<double> list;
-    for (const nlohmann::json* m : metrics) {
-      if ((*m)[key].is_number()) list.push_back((*m)[key].get<double>());
+/// The table for a terminal.
+std::string table_of(const StudyFindings& findings) {
+  const bool tested = findings.test.has_value();
+  const std::optional<Comparison>& main = tested ? findings.test : findings.train;
+  TextTable table({"composition", "seeds", "training texts, %", "test texts, %",
+                   "difference (95 % interval)", "p seeds", "p texts", ""});
+  for (const StudiedComposition& composition : findings.study->compositions) {
+    if (composition.runs.empty()) continue;
+    const auto cell = [&](const std::optional<Comparison>& comparison) {
+      const ComparedComposition* line = line_of(comparison, composition.name);
+      return line == nullptr ? std::string("-") : mean_and_spread(line->accuracy);
+    };
+    std::vector<std::string> row{composition.name, std::to_string(composition.runs.size()),
+                                 cell(findings.train), cell(findings.test)};
+    const ComparedComposition* line = line_of(main, composition.name);
+    if (line != nullptr) {
+      row.insert(row.end(), {difference_text(*line), p_value(line->p_seeds), p_value(line->p_texts),
+                             name_of(line->standing)});
+    } else {
+      row.insert(row.end(), {"-", "-", "-", "-"});
     }
-    return list;
-  };
-  Report report;
-  TextTable table({"composition", "seeds", "training texts, %", "test texts, %"});
-  report.markdown =
-      "| composition | seeds | training texts, % | test texts, % | 95 % interval of the test mean "
-      "|\n|---|---|---|---|---|\n";
-  for (const std::string& title : titles) {
-    const std::vector<double> train = values(by_title[title], "train_accuracy");
-    const std::vector<double> test = values(by_title[title], "test_accuracy");
-    const Summary s = summarize(test);
-    const std::string seeds = std::to_string(by_title[title].size());
-    table.add({title, seeds, mean_and_spread(train), mean_and_spread(test)});
-    char interval[64] = "-";
-    if (s.n > 1)
-      std::snprintf(interval, sizeof interval, "%.2f to %.2f", 100.0 * (s.mean - s.interval),
-                    100.0 * (s.mean + s.interval));
-    report.markdown += "| " + title + " | " + seeds + " | " + mean_and_spread(train) + " | " +
-                       mean_and_spread(test) + " | " + interval + " |\n";
-    nlohmann::json line{{"composition", title}, {"train_accuracy", train}, {"test_accuracy", test}};
-    if (s.n > 0) line["test_mean"] = s.mean;
-    if (s.n > 1) line["test_deviation"] = s.deviation, line["test_interval_95"] = s.interval;
-    report.summary.push_back(line);
+    table.add(std::move(row));
   }
-  report.text = table.text();
-  return report;
+  std::string text = table.text() + "\n";
+  for (const auto* comparison : {&findings.test, &findings.train}) {
+    if (*comparison) text += (*comparison)->verdict + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -204,65 +288,71 @@ int ablate(const Arguments& arguments) {
   Call call;
   if (!read_call(arguments, call)) return 0;
   survive_closed_pipes();
-  const fs::path out = call.output.out;
-  const std::vector<fs::path> outputs{out / "results.jsonl", out / "summary.json",
-                                      out / "summary.md"};
-  refuse_overwriting("ablate", named_files(call.base.files), outputs);
-  for (const RunSettings& settings : grid_of(call)) resolved(settings);  // before files are read
-  SharedCorpus shared;
-  shared.corpus = load_corpus(call.base.files);
-  const std::vector<Point> points = points_of(call, shared.corpus);
-  make_folder(out);
-  StudyResults results(outputs[0]);
-  std::error_code ignored;
-  for (const fs::path& summary : {outputs[1], outputs[2]}) fs::remove(summary, ignored);
-  results.open();
+  const fs::path& out = call.study.out;
+  std::vector<DataFiles> files;
+  for (const std::string& file : call.candidates) {
+    files.push_back(call.base.files);
+    files.back().candidates = file;
+    make_absolute(files.back());
+  }
+  if (files.empty()) files.push_back(call.base.files);
+  for (const DataFiles& inputs : files)
+    refuse_overwriting("ablate", named_files(inputs), files_of_study(out));
+  for (const RunSettings& settings : settings_of(call))
+    resolved(settings);  // before files are read
 
-  std::vector<StudyRun> runs;
-  std::vector<const Point*> point_of;
-  for (const Point& point : points) {
-    if (results.find(point.fingerprint) != nullptr) continue;
-    runs.push_back({point.settings, &shared});
-    point_of.push_back(&point);
+  const std::vector<std::string> teachers = teacher_names(call.candidates);
+  std::vector<SharedCorpus> corpora(files.size());
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    corpora[i].files = files[i];
+    corpora[i].corpus = load_corpus(files[i]);
+    corpora[i].inputs = contents_of(files[i]);
+    corpora[i].cache = corpora.front().cache;
+    if (!teachers.empty()) corpora[i].teacher_name = teachers[i];
   }
-  const std::size_t before = points.size() - runs.size();
-  if (!call.output.quiet) {
-    std::fprintf(stderr, "candist ablate: %zu runs, %zu of them done before\n", points.size(),
-                 before);
+  const std::vector<ProgramRun> runs = runs_of(call, corpora);
+  Study study;
+  study.title = "Study of " + fs::path(call.base.files.data).filename().string();
+  study.command = call.command;
+  study.made_by = program_version();
+  study.labels = &corpora.front().corpus.labels;
+  study.train = &corpora.front().corpus.train;
+  if (corpora.front().corpus.test) study.test = &*corpora.front().corpus.test;
+  study.reference = call.reference;
+  if (!call.reference.empty() && std::none_of(runs.begin(), runs.end(), [&](const ProgramRun& run) {
+        return run.composition == call.reference;
+      })) {
+    std::string known;
+    for (const ProgramRun& run : runs) {
+      if (known.find(run.composition) == std::string::npos)
+        known += (known.empty() ? "" : "; ") + run.composition;
+    }
+    throw InputError("--reference: found " + quoted(call.reference) +
+                     ", expected one of: " + shown(known, 400));
   }
-  if (results.size() > before) {
-    std::fprintf(stderr,
-                 "candist: %zu results of %s are of other settings or other contents of the "
-                 "inputs; they stay there and do not count here\n",
-                 results.size() - before, outputs[0].c_str());
-  }
-  std::vector<FailedRun> failed;
+  make_folder(out);
+  StudyOutcome outcome;
   try {
-    failed = run_study(runs, call.threads, "ablate", call.output.quiet,
-                       [&](std::size_t i, const nlohmann::json& metrics) {
-                         results.add(point_of[i]->fingerprint, metrics);
-                       });
+    outcome = run_and_report(std::move(study), runs, call.study);
   } catch (const Interrupted&) {
     throw Interrupted("interrupted; what is done is kept, the same command runs the rest");
   }
-
-  const Report report = report_on(points, results);
-  write_json(outputs[1], report.summary);
-  AtomicFile file(outputs[2]);
-  file.write(report.markdown);
-  file.commit();
+  const StudyFindings findings(outcome.study);
   if (call.output.json) {
-    std::printf("%s\n", report.summary.dump().c_str());
+    std::printf("%s\n", json_report(findings).dump().c_str());
   } else {
-    std::printf("%s\nmean ± standard deviation; files are in %s\n", report.text.c_str(),
-                call.output.out.c_str());
+    std::printf("%s\nmean ± standard deviation; %s/report.html shows more\n",
+                table_of(findings).c_str(), call.output.out.c_str());
   }
-  for (const FailedRun& run : failed) {
-    std::fprintf(stderr, "candist: %s, seed %llu failed: %s\n", point_of[run.index]->title.c_str(),
-                 static_cast<unsigned long long>(point_of[run.index]->settings.seed),
-                 shown(run.reason, 400).c_str());
+  if (outcome.elsewhere > 0) {
+    std::fprintf(stderr,
+                 "candist: other processes are still at %zu runs; the last of them completes the "
+                 "report\n",
+                 outcome.elsewhere);
   }
-  return failed.empty() ? 0 : 1;
+  for (const std::string& failure : outcome.failures)
+    std::fprintf(stderr, "candist: %s\n", failure.c_str());
+  return outcome.failures.empty() ? 0 : 1;
 }
 
 }  // namespace candist::program

@@ -214,7 +214,9 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
     throw InputError("--mixup and --consistency take targets for labels, and those of " +
                      chosen.method.refinery + " are weights; leave them out");
   }
-  training.seed = s.seed;
+  training.seed = s.order_seed.value_or(s.seed);
+  join.has(s.order_seed);
+  join.has(s.hold_out);
   training.threads = s.threads;
   training.auxiliary = chosen.method.auxiliary;
   join.name("denominator", s.denominator, training.denominator,
@@ -226,6 +228,11 @@ Chosen choose(RunSettings& s, std::set<const void*>* effective) {
   join.joined.insert(&s.optimizer);
   if (effective != nullptr) *effective = std::move(join.joined);
   return chosen;
+}
+
+LabelSource learns_from(const RunSettings& settings) {
+  RunSettings copy = settings;
+  return choose(copy).method.labels;
 }
 
 }  // namespace candist::program

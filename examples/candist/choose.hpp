@@ -26,4 +26,7 @@ struct Chosen {
 /// exist, also for those that have no effect.
 Chosen choose(RunSettings& settings, std::set<const void*>* effective = nullptr);
 
+/// What the settings' method learns from.
+LabelSource learns_from(const RunSettings& settings);
+
 }  // namespace candist::program

@@ -11,11 +11,15 @@ namespace candist::program {
 
 using Arguments = std::vector<std::string>;
 
+/// "candist 0.1.0 (commit)".
+std::string program_version();
+
 int demo(const Arguments& arguments);
 int score(const Arguments& arguments);
 int annotate(const Arguments& arguments);
 int distill(const Arguments& arguments);
 int predict(const Arguments& arguments);
+int audit(const Arguments& arguments);
 int ablate(const Arguments& arguments);
 int list(const Arguments& arguments);
 

@@ -66,6 +66,9 @@ struct Entry {
   std::vector<double> test;
 };
 
+/// Its name among the study's compositions.
+std::string composition_of(const Entry& entry) { return entry.method + ", " + entry.annotations; }
+
 /// "0.8 points better than average (95 % interval 0.3 to 1.3)": what paired differences show.
 std::string in_words(const std::vector<double>& differences, const std::string& rival) {
   const Summary s = summarize(differences);
@@ -178,28 +181,38 @@ int demo(const Arguments& arguments) {
       pretrained ? std::vector{"ca_all"} : std::vector{"ca_add", "ca_all"};
   SharedCorpus shared[2];
   std::vector<Entry> entries;
-  std::vector<StudyRun> runs;
-  std::vector<std::size_t> entry_of;
+  std::vector<ProgramRun> runs;
   const auto plan = [&](SharedCorpus& data, const std::string& annotations, const char* method) {
     entries.push_back({annotations, method, {}, {}});
     for (int seed = 0; seed < seeds; ++seed) {
       RunSettings settings;
+      settings.files = data.files;
       settings.student = common.student;
       settings.pretrained = common.pretrained;
       settings.epochs = common.epochs;
       settings.method = method;
       settings.seed = first_seed + static_cast<std::uint64_t>(seed);
-      runs.push_back({resolved(settings), &data});
-      entry_of.push_back(entries.size() - 1);
+      runs.push_back({resolved(settings), &data, composition_of(entries.back()),
+                      std::to_string(settings.seed)});
     }
   };
   for (std::size_t p = 0; p < prompts.size(); ++p) {
+    const std::string annotations = "train." + std::string(prompts[p]) + ".jsonl";
+    DataFiles& files = shared[p].files;
+    files.data = out / "train.jsonl";
+    files.test = out / "test.jsonl";
+    files.labels = out / "labels.json";
+    files.augmented = out / "train.augmented.jsonl";
+    files.candidates = out / annotations;
+    make_absolute(files);
+    shared[p].inputs = contents_of(files);
+    shared[p].teacher_name = prompts[p];
+    shared[p].cache = shared[0].cache;
     Corpus& corpus = shared[p].corpus;
     corpus.labels = wordnet.labels;
     corpus.train = wordnet.train;
     corpus.test = wordnet.test;
-    corpus.annotations = read_annotations(out / ("train." + std::string(prompts[p]) + ".jsonl"),
-                                          corpus.train, corpus.labels);
+    corpus.annotations = read_annotations(out / annotations, corpus.train, corpus.labels);
     const CandidateStatistics s = candidate_statistics(*corpus.annotations, corpus.train.labels);
     entries.push_back({prompts[p], teacher, {*s.single_accuracy}, {}});
     for (const char* method : {"distillation", "average", "proden", "candist"})
@@ -214,22 +227,34 @@ int demo(const Arguments& arguments) {
         static_cast<long long>(wordnet.train.rows()), static_cast<long long>(wordnet.test.rows()),
         runs.size());
   }
-  std::vector<nlohmann::json> metrics(runs.size());
-  const std::vector<FailedRun> failed =
-      run_study(runs, threads, "demo", output.quiet,
-                [&](std::size_t i, const nlohmann::json& m) { metrics[i] = m; });
-  if (!failed.empty()) throw RunError("demo: a run failed: " + failed.front().reason);
+  Study study;
+  study.title = "candist demo: WordNet's categories of nouns";
+  study.command = "candist demo";
+  for (const std::string& argument : arguments) study.command += " " + shell_word(argument);
+  study.made_by = program_version();
+  study.labels = &shared[0].corpus.labels;
+  study.train = &shared[0].corpus.train;
+  study.test = &*shared[0].corpus.test;
+  StudyCall call;
+  call.out = out / "study";
+  call.progress_title = "demo";
+  call.threads = threads;
+  call.memory = 0.8 * available_memory();
+  if (output.quiet) call.progress = ProgressBar::Output::silent;
+  const StudyOutcome outcome = run_and_report(std::move(study), runs, call);
+  if (!outcome.failures.empty()) throw RunError("demo: a run failed: " + outcome.failures.front());
+  const StudyFindings findings(outcome.study);
   nlohmann::json lines = nlohmann::json::array();
-  for (std::size_t i = 0; i < runs.size(); ++i) {  // in the order planned, whoever finished first
-    Entry& entry = entries[entry_of[i]];
-    entry.train.push_back(metrics[i]["train_accuracy"].get<double>());
-    entry.test.push_back(metrics[i]["test_accuracy"].get<double>());
+  for (Entry& entry : entries) {
+    if (entry.method == teacher) continue;
+    entry.train = line_of(findings.train, composition_of(entry))->accuracies;
+    entry.test = line_of(findings.test, composition_of(entry))->accuracies;
   }
 
   TextTable table({"annotations", "method", "training texts, %", "test texts, %"});
   for (const Entry& entry : entries) {
-    table.add({entry.annotations, entry.method, mean_and_spread(entry.train),
-               mean_and_spread(entry.test)});
+    table.add({entry.annotations, entry.method, mean_and_spread(summarize(entry.train)),
+               mean_and_spread(summarize(entry.test))});
     lines.push_back({{"annotations", entry.annotations},
                      {"method", entry.method},
                      {"train_accuracy", entry.train},
@@ -254,7 +279,8 @@ int demo(const Arguments& arguments) {
       seeds, common.student.c_str(), table.text().c_str(), verdicts.c_str());
   if (output.quiet) return 0;
   std::printf(
-      "\nTexts, annotations and results are in %s; go on with:\n"
+      "\nTexts, annotations and results are in %s; study/report.html there shows more. Go on "
+      "with:\n"
       "  candist distill --data %s/train.jsonl --candidates %s/train.ca_all.jsonl --labels "
       "%s/labels.json \\\n"
       "    --test %s/test.jsonl --augmented %s/train.augmented.jsonl --out my-run\n",

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "candist/config.hpp"
 #include "candist/training/progress_bar.hpp"
 #include "checkpoint.hpp"
 #include "input_files.hpp"
@@ -25,6 +24,7 @@ struct Call {
   std::vector<NamedFile> inputs;
   std::vector<std::string> given;
   std::vector<std::string> without_effect;
+  nlohmann::json inputs_then;  ///< contents_of() them, when the --config file was written
   double checkpoint_seconds = 30.0;
   bool resume = false;
 };
@@ -69,6 +69,8 @@ bool read_call(const Arguments& arguments, Call& call) {
     }
     nlohmann::json saved = read_json_object(config);
     saved.erase("candist");
+    if (saved.contains("inputs")) call.inputs_then = saved["inputs"];
+    saved.erase("inputs");
     call.settings = settings_from_json(saved, config);
   }
   call.settings = resolved(call.settings, &call.without_effect);
@@ -105,7 +107,8 @@ void print_summary(const nlohmann::json& metrics, const std::string& out) {
 }
 
 /// Trains with a progress bar, a log and checkpoints.
-RunResult train(const Call& call, const Corpus& corpus, const std::filesystem::path& out) {
+RunResult train(const Call& call, const Corpus& corpus, const nlohmann::json& contents,
+                const std::filesystem::path& out) {
   const RunSettings& settings = call.settings;
   RunLog log;
   ProgressBar bar("distill", corpus.train.rows() * *settings.epochs, "texts",
@@ -113,8 +116,7 @@ RunResult train(const Call& call, const Corpus& corpus, const std::filesystem::p
   RunHooks hooks;
   hooks.model = out / "model";
   hooks.checkpoint = CheckpointPlan{
-      out / "checkpoint", fingerprint_of(settings, contents_of(settings.files)),
-      call.checkpoint_seconds,
+      out / "checkpoint", fingerprint_of(settings, contents), call.checkpoint_seconds,
       call.resume ? CheckpointPlan::Start::from_checkpoint : CheckpointPlan::Start::anew};
   hooks.warn = [&](const std::string& words) {
     std::fprintf(stderr, "candist: %s\n", words.c_str());
@@ -129,12 +131,12 @@ RunResult train(const Call& call, const Corpus& corpus, const std::filesystem::p
     bar.add(corpus.train.rows() * epochs + rows);
   };
   hooks.on_rows = [&](std::int64_t rows) { bar.add(rows, note); };
-  hooks.on_epoch = [&](const EpochReport& report, std::optional<double> valid_accuracy) {
+  hooks.on_epoch = [&](const EpochReport& report, const EpochJudgement& judgement) {
     char text[64];
     std::snprintf(text, sizeof text, "epoch %d/%d  loss %.3f", report.epoch + 1, report.epochs,
                   report.loss);
     note = text;
-    log.add(report, valid_accuracy);
+    log.add(report, judgement);
   };
   EncodingCache cache;
   try {
@@ -153,13 +155,7 @@ void write_results(const Call& call, const Corpus& corpus, const RunResult& resu
                corpus.annotations ? &*corpus.annotations : nullptr);
   if (result.test)
     write_labels(out / "test_labels.jsonl", *corpus.test, corpus.labels, *result.test);
-  nlohmann::json labels = nlohmann::json::array();
-  for (int c = 0; c < corpus.labels.size(); ++c) {
-    labels.push_back(
-        {{"name", corpus.labels.name(c)}, {"description", corpus.labels.description(c)}});
-  }
-  write_json(out / "model" / "labels.json", labels);
-  write_json(out / "model" / "student.json", {{"student", call.settings.student}});
+  write_model_card(out / "model", call.settings, corpus);
   write_json(out / "metrics.json", metrics);
 }
 
@@ -173,17 +169,21 @@ int distill(const Arguments& arguments) {
   refuse_overwriting("distill", call.inputs, files_of_run(out));
   const Corpus corpus = load_corpus(call.settings.files);
   check_run(call.settings, corpus);
+  const nlohmann::json contents = contents_of(call.settings.files);
 
   make_folder(out);
   if (!call.resume) {
     for (const std::string& note : notes_on(call.settings, corpus, call.given, call.without_effect))
       std::fprintf(stderr, "candist: %s\n", note.c_str());
     remove_old_run(out);
-    nlohmann::json saved = to_json(call.settings);
-    saved["candist"] = CANDIST_VERSION;
-    write_json(out / "config.json", saved);
+    if (call.inputs_then.is_object() && call.inputs_then != contents) {
+      std::fprintf(
+          stderr,
+          "candist: the inputs are not what they were when the --config file was written\n");
+    }
+    write_config(out / "config.json", call.settings, contents);
   }
-  const RunResult result = train(call, corpus, out);
+  const RunResult result = train(call, corpus, contents, out);
   const nlohmann::json metrics = metrics_of(call.settings, corpus, result);
   write_results(call, corpus, result, metrics, out);
   remove_checkpoint(out / "checkpoint");  // the run is whole: there is nothing to go on with

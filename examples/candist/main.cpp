@@ -17,6 +17,10 @@
 #include "commands.hpp"
 #include "git_commit.hpp"
 
+std::string candist::program::program_version() {
+  return std::string("candist ") + CANDIST_VERSION + " (" + CANDIST_GIT_COMMIT + ")";
+}
+
 namespace {
 
 constexpr std::string_view usage =
@@ -29,6 +33,7 @@ usage: candist <subcommand> [options]        candist <subcommand> --help
   score     quality of an annotations file against gold labels
   distill   texts + annotations -> trained student, unique labels, metrics
   predict   trained student + texts -> labels with confidences
+  audit     how good labels are without gold; which to check by hand
   ablate    many compositions x seeds, one table with mean and spread
   list      what can be named: methods, losses, refineries, candidate sets, students, annotators
 
@@ -80,8 +85,8 @@ int run(int argc, char** argv) {
   }
   const Arguments arguments(argv + 2, argv + argc);
   constexpr std::pair<std::string_view, int (*)(const Arguments&)> commands[] = {
-      {"demo", demo},       {"annotate", annotate}, {"score", score}, {"distill", distill},
-      {"predict", predict}, {"ablate", ablate},     {"list", list}};
+      {"demo", demo},       {"annotate", annotate}, {"score", score},   {"distill", distill},
+      {"predict", predict}, {"audit", audit},       {"ablate", ablate}, {"list", list}};
   for (const auto& [name, function] : commands) {
     if (command == name) return function(arguments);
   }

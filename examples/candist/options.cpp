@@ -3,6 +3,7 @@
 #include "options.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -147,6 +148,17 @@ std::vector<std::string> split_list(const std::string& option, const std::string
     if (end == std::string::npos) return parts;
     begin = end + 1;
   }
+}
+
+std::string shell_word(const std::string& argument) {
+  const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("-_=+.,:/@%").find(c) != std::string_view::npos;
+  });
+  if (plain) return argument;
+  std::string word = "'";
+  for (const char c : argument) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
 }
 
 template <class Number>

@@ -66,6 +66,9 @@ bool parse(const char* command, const char* summary, po::options_description& op
 /// Splits "a,b,c"; empty parts are an InputError.
 std::vector<std::string> split_list(const std::string& option, const std::string& text);
 
+/// An argument as a shell reads it back.
+std::string shell_word(const std::string& argument);
+
 /// A whole or floating number out of an option's text; InputError names the option.
 template <class Number>
 Number parse_number(const std::string& option, const std::string& text);

@@ -37,6 +37,7 @@ void check_ranges(const RunSettings& s) {
   check_range("--delta", s.delta, 0, 1, "a share between 0 and 1");
   check_range("--gamma", s.gamma, 1e-3, 1e3, "a temperature > 0");
   check_range("--tau", s.tau, 0, 1e3, "a probability (>= 1 switches the rescue off)");
+  check_range("--hold-out", s.hold_out, 0.001, 0.9, "a share between 0.001 and 0.9");
   check_range("--word-dropout", s.word_dropout, 0, 0.999, "a probability below 1");
   check_range("--buckets-log2", s.buckets_log2, 8, 28, "a whole number from 8 to 28");
   check_range("--word-ngrams", s.word_ngrams, 0, 8, "a whole number from 0 to 8");

@@ -3,6 +3,7 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -30,6 +31,33 @@ Annotations labels_to_learn(const MethodNames& names, LabelSource source, const 
   }
   throw InputError(corpus.train.source, 0, "no text with a candidate label",
                    "annotations that --method " + names.method + " can learn from");
+}
+
+/// The training texts, in order, that a student of these settings is judged by and does not learn
+/// from: the same ones for every method and seed.
+std::vector<std::int64_t> held_out_rows(const RunSettings& settings, std::int64_t rows) {
+  if (!settings.hold_out) return {};
+  std::vector<std::int64_t> chosen = random_order(rows, 1, RandomPurpose::data_split, 0);
+  chosen.resize(static_cast<std::size_t>(
+      std::ceil(static_cast<double>(*settings.hold_out) * static_cast<double>(rows))));
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+/// The same with no label for these rows.
+Annotations without(const Annotations& labels, const std::vector<std::int64_t>& rows) {
+  if (rows.empty()) return labels;
+  Annotations rest(labels.classes());
+  auto next = rows.begin();
+  for (std::int64_t row = 0; row < labels.rows(); ++row) {
+    if (next != rows.end() && *next == row) {
+      rest.add({});
+      ++next;
+    } else {
+      rest.add(labels.labels(row), labels.weights(row), labels.single(row));
+    }
+  }
+  return rest;
 }
 
 /// Name and content of what a student starts from; a large file is read once, not for every run.
@@ -128,11 +156,14 @@ RunResult run(const RunSettings& settings, const Corpus& corpus, EncodingCache& 
               const RunHooks& hooks) {
   RunSettings copy = settings;
   Chosen chosen = choose(copy);
-  Annotations annotations = labels_to_learn(method_names(settings), chosen.method.labels, corpus);
-  return train(settings,
-               {std::move(chosen), std::move(annotations), settings.word_dropout,
-                settings.keep == "best" ? PreparedRun::Keep::best : PreparedRun::Keep::last},
-               corpus, cache, hooks);
+  std::vector<std::int64_t> held_out = held_out_rows(settings, corpus.train.rows());
+  Annotations annotations =
+      without(labels_to_learn(method_names(settings), chosen.method.labels, corpus), held_out);
+  return train(
+      settings,
+      {std::move(chosen), std::move(annotations), std::move(held_out), settings.word_dropout,
+       settings.keep == "best" ? PreparedRun::Keep::best : PreparedRun::Keep::last},
+      corpus, cache, hooks);
 }
 
 nlohmann::json metrics_of(const RunSettings& settings, const Corpus& corpus,
@@ -150,6 +181,8 @@ nlohmann::json metrics_of(const RunSettings& settings, const Corpus& corpus,
   m["macro_f1"] = figure(macro_f1(judged.labels, gold, corpus.labels.size()));
   m["ece"] = figure(expected_calibration_error(judged, gold));
   m["valid_accuracy"] = figure(result.valid_accuracy);
+  m["covering_rate"] = figure(result.held_out.covering_rate());
+  m["approximated_accuracy"] = figure(result.held_out.approximated_accuracy());
   for (const char* key : {"best_epoch", "best_valid_accuracy"}) m[key] = nullptr;
   if (result.best.epoch > 0) {
     m["best_epoch"] = result.best.epoch;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "candist/metrics/accuracy.hpp"
+#include "candist/metrics/candidate_agreement.hpp"
 #include "candist/training/distiller.hpp"
 #include "corpus.hpp"
 #include "resolve.hpp"
@@ -24,6 +25,9 @@ struct CheckpointPlan {
   nlohmann::json run;     ///< what makes two runs the same: fingerprint_of()
   double seconds = 30.0;  ///< at the end of an epoch, when so many have passed; 0: every epoch
   enum class Start { anew, from_checkpoint } start = Start::anew;
+  /// The state after the last epoch, whatever has passed: what fails from there on (a full disk)
+  /// costs no training.
+  enum class Last { saved, not_saved } last = Last::saved;
 };
 /// The settings that decide the result, and name, size and content of every input (contents_of()).
 nlohmann::json fingerprint_of(const RunSettings& settings, const nlohmann::json& inputs);
@@ -44,6 +48,14 @@ struct RunResult {
   std::int64_t tokens = 0;
   std::optional<double> valid_accuracy;  ///< of the last epoch
   BestEpoch best;
+  CandidateAgreement held_out;  ///< with the candidates of the held-out texts
+};
+
+/// What an epoch came to beside the distiller's own report.
+struct EpochJudgement {
+  std::optional<double> valid_accuracy;
+  std::optional<double> test_accuracy;        ///< where asked for
+  std::optional<double> target_mass_on_gold;  ///< mean over the rows with target and gold label
 };
 
 /// What happens around a run.
@@ -51,8 +63,10 @@ struct RunHooks {
   /// Training begins after `epochs` whole epochs and `rows` of the next, done before.
   std::function<void(int epochs, std::int64_t rows)> on_start = [](int, std::int64_t) {};
   std::function<void(std::int64_t rows)> on_rows = [](std::int64_t) {};
-  std::function<void(const EpochReport&, std::optional<double> valid_accuracy)> on_epoch =
-      [](const EpochReport&, std::optional<double>) {};
+  std::function<void(const EpochReport&, const EpochJudgement&)> on_epoch =
+      [](const EpochReport&, const EpochJudgement&) {};
+  enum class TestTexts { judged_at_the_end, judged_every_epoch };
+  TestTexts test_texts = TestTexts::judged_at_the_end;
   std::function<void(const std::string&)> warn = [](const std::string&) {};
   std::optional<CheckpointPlan> checkpoint;
   std::filesystem::path model;  ///< folder of the trained student; empty: not saved

@@ -6,39 +6,12 @@
 #include <iterator>
 #include <system_error>
 
+#include "candist/config.hpp"
 #include "candist/data/atomic_file.hpp"
+#include "candist/studies/study_folder.hpp"
 #include "checkpoint.hpp"
 
 namespace candist::program {
-
-void write_json(const std::filesystem::path& path, const nlohmann::json& json) {
-  AtomicFile file(path);
-  file.write(json.dump(2) + "\n");
-  file.commit();
-}
-
-nlohmann::json read_json_object(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    throw InputError(path.string(), 0, "a folder", "a JSON file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(path.string(), 0, "no such file", "a JSON file");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& broken) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(broken.byte, text.size()));
-    throw InputError(path.string(), 1 + std::count(text.begin(), end, '\n'), "broken JSON",
-                     "a JSON file");
-  } catch (const nlohmann::json::exception&) {  // a number that no double can hold
-    throw InputError(path.string(), 0, "broken JSON", "a JSON file");
-  }
-  if (!json.is_object())
-    throw InputError(path.string(), 0, "JSON of type " + std::string(json.type_name()),
-                     "one JSON object {...}");
-  return json;
-}
 
 void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -64,6 +37,25 @@ std::vector<std::string> model_files() {
           "special_tokens_map.json",
           "added_tokens.json",
           "modeling_mean_pooling.py"};
+}
+
+void write_config(const std::filesystem::path& path, const RunSettings& settings,
+                  const nlohmann::json& inputs) {
+  nlohmann::json config = to_json(settings);
+  config["candist"] = CANDIST_VERSION;
+  config["inputs"] = inputs;
+  write_json(path, config);
+}
+
+void write_model_card(const std::filesystem::path& folder, const RunSettings& settings,
+                      const Corpus& corpus) {
+  nlohmann::json labels = nlohmann::json::array();
+  for (int c = 0; c < corpus.labels.size(); ++c) {
+    labels.push_back(
+        {{"name", corpus.labels.name(c)}, {"description", corpus.labels.description(c)}});
+  }
+  write_json(folder / "labels.json", labels);
+  write_json(folder / "student.json", {{"student", settings.student}});
 }
 
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder) {
@@ -106,52 +98,30 @@ int RunLog::open(const std::filesystem::path& path, int epochs) {
   return kept;
 }
 
-void RunLog::add(const EpochReport& report, std::optional<double> valid_accuracy) {
+void RunLog::add(const EpochReport& report, const EpochJudgement& judgement) {
   const double seconds = std::max(report.seconds, 1e-9);
-  nlohmann::json line{{"epoch", report.epoch + 1},
-                      {"loss", report.loss},
-                      {"rows", report.rows},
-                      {"with_target", report.with_target},
-                      {"outside", report.outside},
-                      {"sharpened", report.sharpened},
-                      {"rescued", report.rescued},
-                      {"learning_rate", report.learning_rate},
-                      {"seconds", report.seconds},
-                      {"samples_per_second", static_cast<double>(report.rows) / seconds},
-                      {"tokens_per_second", static_cast<double>(report.tokens) / seconds}};
-  if (valid_accuracy) line["valid_accuracy"] = *valid_accuracy;
+  const double rows = static_cast<double>(std::max<std::int64_t>(report.rows, 1));
+  EpochFigures figures;
+  figures.loss = report.loss;
+  figures.outside = static_cast<double>(report.outside) / rows;
+  figures.sharpened = static_cast<double>(report.sharpened) / rows;
+  figures.rescued = static_cast<double>(report.rescued) / rows;
+  figures.target_mass_on_gold = judgement.target_mass_on_gold;
+  figures.test_accuracy = judgement.test_accuracy;
+  nlohmann::json line = to_json(figures);
+  line.update({{"epoch", report.epoch + 1},
+               {"rows", report.rows},
+               {"with_target", report.with_target},
+               {"outside", report.outside},
+               {"sharpened", report.sharpened},
+               {"rescued", report.rescued},
+               {"learning_rate", report.learning_rate},
+               {"seconds", report.seconds},
+               {"samples_per_second", static_cast<double>(report.rows) / seconds},
+               {"tokens_per_second", static_cast<double>(report.tokens) / seconds}});
+  if (judgement.valid_accuracy) line["valid_accuracy"] = *judgement.valid_accuracy;
   file_ << line.dump() << std::endl;
   if (!file_) throw RunError("cannot write " + name_ + ": is the disk full?");
-}
-
-nlohmann::ordered_json label_line(const Texts& texts, std::int64_t row, const LabelSpace& labels,
-                                  const Predictions& predictions) {
-  const auto r = static_cast<std::size_t>(row);
-  nlohmann::ordered_json line;
-  line["id"] = std::string(texts.ids[row]);
-  line["label"] = labels.name(predictions.labels[r]);
-  line["confidence"] = predictions.confidences[r];
-  return line;
-}
-
-void write_labels(const std::filesystem::path& path, const Texts& texts, const LabelSpace& labels,
-                  const Predictions& predictions, Candidates candidates,
-                  const Annotations* annotations) {
-  AtomicFile file(path);
-  for (std::int64_t row = 0; row < texts.rows(); ++row) {
-    nlohmann::ordered_json line = label_line(texts, row, labels, predictions);
-    if (candidates == Candidates::written) {
-      auto& names = line["candidates"] = nlohmann::ordered_json::array();
-      if (annotations != nullptr) {
-        for (const std::int32_t label : annotations->labels(row))
-          names.push_back(labels.name(label));
-      }
-    }
-    const std::int32_t gold = texts.labels[static_cast<std::size_t>(row)];
-    if (gold >= 0) line["gold"] = labels.name(gold);
-    file.write(line.dump() + "\n");
-  }
-  file.commit();
 }
 
 }  // namespace candist::program

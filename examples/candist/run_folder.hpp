@@ -11,19 +11,23 @@
 #include <string>
 #include <vector>
 
+#include "candist/data/json_object_file.hpp"
+#include "candist/data/label_file.hpp"
 #include "run.hpp"
 
 namespace candist::program {
 
-/// Writes `json` under its final name in one go.
-void write_json(const std::filesystem::path& path, const nlohmann::json& json);
-/// Reads a JSON object; InputError names the file and the line of the first error.
-nlohmann::json read_json_object(const std::filesystem::path& path);
 /// Makes the folder, or throws InputError that says why not.
 void make_folder(const std::filesystem::path& folder);
 
 /// The files that a model folder may hold, whatever the student.
 std::vector<std::string> model_files();
+/// config.json: everything needed to run it again, and what the inputs held (contents_of()).
+void write_config(const std::filesystem::path& path, const RunSettings& settings,
+                  const nlohmann::json& inputs);
+/// What a model folder says beside the student itself: its kind and the labels.
+void write_model_card(const std::filesystem::path& folder, const RunSettings& settings,
+                      const Corpus& corpus);
 /// Every file that `distill --out folder` writes.
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder);
 /// Removes what an earlier run left in the folder, so that nothing stale lies beside the new; touches
@@ -35,21 +39,11 @@ class RunLog {
  public:
   /// Keeps the lines of the first `epochs` epochs of an interrupted run; returns how many there were.
   int open(const std::filesystem::path& path, int epochs);
-  void add(const EpochReport& report, std::optional<double> valid_accuracy);
+  void add(const EpochReport& report, const EpochJudgement& judgement);
 
  private:
   std::string name_;
   std::ofstream file_;
 };
-
-/// {"id", "label", "confidence"} of one text, in this order.
-nlohmann::ordered_json label_line(const Texts& texts, std::int64_t row, const LabelSpace& labels,
-                                  const Predictions& predictions);
-/// label_line, "candidates" where `candidates` says so ([] where there are none) and "gold" where it
-/// is known, for every text.
-enum class Candidates { left_out, written };
-void write_labels(const std::filesystem::path& path, const Texts& texts, const LabelSpace& labels,
-                  const Predictions& predictions, Candidates candidates = Candidates::left_out,
-                  const Annotations* annotations = nullptr);
 
 }  // namespace candist::program

@@ -68,7 +68,10 @@ struct RunSettings {
   std::string outside_rows;
   std::optional<float> word_dropout;
   std::string keep = "last";
+  std::optional<float> hold_out;
   std::uint64_t seed = 1;
+  std::optional<std::uint64_t> init_seed;
+  std::optional<std::uint64_t> order_seed;
   int threads = 0;
 };
 
@@ -142,7 +145,14 @@ void for_each_option(Settings& s, Visitor&& visit) {
   visit("outside_rows", s.outside_rows, "that it applies to: all (default) or without_target");
   visit("word_dropout", s.word_dropout, "second views by dropping n-grams with this probability");
   visit("keep", s.keep, "which student of the run: last, or best on --valid");
+  visit(
+      "hold_out", s.hold_out,
+      "share of the training texts whose candidates the student does not learn from, but is judged "
+      "by: covering rate and approximated accuracy need no gold labels");
   visit("seed", s.seed, "of everything random");
+  visit("init_seed", s.init_seed, "of the student: first weights, dropout; default: --seed");
+  visit("order_seed", s.order_seed,
+        "of the order of the texts, their second views and mixtures; default: --seed");
 }
 
 /// "candidate_set" -> "--candidate-set".

@@ -16,7 +16,7 @@ std::string encoding_of_ngrams(const RunSettings& s) {
 HashedLinear LinearStudent::make(const RunSettings& settings, const Corpus& corpus) {
   HashedLinearOptions options;
   options.classes = corpus.labels.size();
-  options.seed = settings.seed;
+  options.seed = settings.init_seed.value_or(settings.seed);
   options.ngrams = ngrams_of(settings);
   return HashedLinear(options);
 }
@@ -24,7 +24,7 @@ HashedLinear LinearStudent::make(const RunSettings& settings, const Corpus& corp
 EmbeddingBagMlp MlpStudent::make(const RunSettings& settings, const Corpus& corpus) {
   EmbeddingBagMlpOptions options;
   options.classes = corpus.labels.size();
-  options.seed = settings.seed;
+  options.seed = settings.init_seed.value_or(settings.seed);
   options.ngrams = ngrams_of(settings);
   options.dropout = *settings.dropout;
   return EmbeddingBagMlp(options);

@@ -85,6 +85,7 @@ struct MlpStudent {
     join_ngrams(join, s);
     EmbeddingBagMlpOptions options;
     join.number(s.dropout, options.dropout);
+    join.has(s.init_seed);
   }
   static Student make(const RunSettings& settings, const Corpus& corpus);
   static std::string encoding_of(const RunSettings& s) { return encoding_of_ngrams(s); }
@@ -113,6 +114,7 @@ struct TransformerStudent {
               {{"head", Pooling::bert_pooler}, {"mean", Pooling::mean}});
     join.has(s.pretrained);
     join.has(s.dropout);
+    join.has(s.init_seed);
     if (!s.pretrained.empty()) return join_pretrained(s);
     TransformerConfig fresh = fresh_config();
     join.number(s.dropout, fresh.hidden_dropout);

@@ -3,106 +3,330 @@
 #include "study.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <boost/math/distributions/students_t.hpp>
-#include <cmath>
+#include <chrono>
 #include <cstdio>
-#include <exception>
+#include <fstream>
+#include <limits>
+#include <map>
 #include <mutex>
-#include <thread>
 
+#include "candist/config.hpp"
+#include "candist/data/line_reader.hpp"
+#include "candist/studies/report_page.hpp"
 #include "candist/training/progress_bar.hpp"
+#include "checkpoint.hpp"
+#include "choose.hpp"
 #include "interruption.hpp"
+#include "run_folder.hpp"
+#include "students.hpp"
 
 namespace candist::program {
+namespace {
 
-std::vector<FailedRun> run_study(
-    const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
-    const std::function<void(std::size_t, const nlohmann::json&)>& done) {
+/// Those of its corpus, which outlives the study; null where there are none.
+std::shared_ptr<const Annotations> annotations_of(const ProgramRun& run) {
+  const auto& annotations = run.data->corpus.annotations;
+  if (!annotations) return nullptr;
+  return {std::shared_ptr<const void>(), &*annotations};
+}
+
+/// A study that is running: its runs by place, and the files they are told in.
+class Reporter {
+ public:
+  Reporter(Study study, const std::vector<ProgramRun>& runs, const StudyFolder& folder)
+      : study_(std::move(study)), runs_(runs), folder_(folder), lines_(runs.size()) {
+    std::map<std::string, std::size_t> known;
+    for (const ProgramRun& run : runs) {
+      const auto [entry, added] = known.emplace(run.composition, study_.compositions.size());
+      composition_of_.push_back(entry->second);
+      if (!added) continue;
+      StudiedComposition composition;
+      composition.name = run.composition;
+      composition.method = method_of(run);
+      if (learns_from(run.settings) == LabelSource::gold)
+        composition.learns_from = StudiedComposition::LearnsFrom::gold;
+      composition.teacher = annotations_of(run);
+      composition.teacher_name = run.data->teacher_name;
+      study_.compositions.push_back(std::move(composition));
+    }
+    study_.planned_runs = runs.size();
+  }
+
+  void add(std::size_t i, TrainedRun trained, const nlohmann::json& fingerprint) {
+    const ProgramRun& run = runs_[i];
+    trained.run.again = "candist distill --config " +
+                        (folder_.run_folder(trained.run.id) / "config.json").string() +
+                        " --out NEW_FOLDER";
+    nlohmann::ordered_json& line = lines_[i];
+    line["run"] = trained.run.id;
+    line["composition"] = run.composition;
+    line["settings"] = fingerprint["settings"];
+    line["inputs"] = fingerprint["inputs"];
+    line["metrics"] = trained.metrics;
+    finished_[i] = std::move(trained.run);
+  }
+  void fail(std::size_t i, const std::string& reason) {
+    failures_[i] =
+        runs_[i].composition + ", seed " + runs_[i].seed + " failed: " + shown(reason, 400);
+  }
+  /// Now and then while it runs.
+  void write_if_due() {
+    const auto now = Clock::now();
+    if (now - written_ < std::chrono::seconds(10)) return;
+    write();
+    written_ = Clock::now();
+  }
+  void write() {
+    const FileLock one_at_a_time = folder_.reporting();
+    const Study study = this->study();
+    const StudyFindings findings(study);
+    std::string lines;
+    std::vector<nlohmann::ordered_json> flat;
+    for (const nlohmann::ordered_json& line : lines_) {
+      if (line.is_null()) continue;
+      lines += line.dump() + "\n";
+      nlohmann::ordered_json row{{"run", line["run"]}, {"composition", line["composition"]}};
+      for (const char* part : {"metrics", "settings"}) row.update(line[part]);
+      flat.push_back(std::move(row));
+    }
+    put("results.jsonl", lines);
+    put("results.csv", csv_of(flat));
+    put("summary.json", json_report(findings).dump(2) + "\n");
+    put("summary.md", markdown_report(findings));
+    put("table.tex", latex_table(findings));
+    put("report.html", report_page(study, findings.test, findings.train));
+  }
+  /// What is there, runs and failures in order.
+  Study study() const {
+    Study study = study_;
+    for (const auto& [i, run] : finished_)
+      study.compositions[composition_of_[i]].runs.push_back(run);
+    for (const auto& [i, words] : failures_) study.notes.push_back(words);
+    return study;
+  }
+  std::vector<std::string> failures() const {
+    std::vector<std::string> words;
+    for (const auto& [i, failure] : failures_) words.push_back(failure);
+    return words;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void put(const char* name, const std::string& text) const {
+    AtomicFile file(folder_.path() / name);
+    file.write(text);
+    file.commit();
+  }
+
+  Study study_;
+  const std::vector<ProgramRun>& runs_;
+  const StudyFolder& folder_;
+  std::vector<std::size_t> composition_of_;
+  std::vector<nlohmann::ordered_json> lines_;
+  std::map<std::size_t, FinishedRun> finished_;
+  std::map<std::size_t, std::string> failures_;
+  Clock::time_point written_ = Clock::now();
+};
+
+std::vector<EpochFigures> epochs_in(const std::filesystem::path& log) {
+  std::vector<EpochFigures> epochs;
+  LineReader lines(log);
+  std::string_view line;
+  while (lines.next(line)) epochs.push_back(epoch_figures(nlohmann::json::parse(line)));
+  return epochs;
+}
+
+/// A checkpoint of this very run; anything else there is of no use.
+bool has_checkpoint(const std::filesystem::path& folder, const nlohmann::json& fingerprint) {
+  try {
+    read_checkpoint(folder, fingerprint);
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
+/// One training in its folder.
+TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& planned,
+                    const nlohmann::json& fingerprint, StudyCall::Models models,
+                    const std::function<void(std::int64_t)>& on_rows) {
+  RunSettings settings = planned.settings;
+  settings.threads = 1;
+  const Corpus& corpus = planned.data->corpus;
+  const std::filesystem::path checkpoint = folder / "checkpoint";
+  write_config(folder / "config.json", settings, planned.data->inputs);
+  RunLog log;
+  RunHooks hooks;
+  hooks.test_texts = RunHooks::TestTexts::judged_every_epoch;
+  const bool begun = has_checkpoint(checkpoint, fingerprint);
+  hooks.checkpoint =
+      CheckpointPlan{checkpoint, fingerprint, 60.0,
+                     begun ? CheckpointPlan::Start::from_checkpoint : CheckpointPlan::Start::anew,
+                     CheckpointPlan::Last::not_saved};
+  hooks.on_start = [&](int epochs, std::int64_t rows) {
+    log.open(folder / "log.jsonl", epochs);
+    on_rows(corpus.train.rows() * epochs + rows);
+  };
+  hooks.on_rows = on_rows;
+  hooks.on_epoch = [&](const EpochReport& report, const EpochJudgement& judgement) {
+    log.add(report, judgement);
+  };
+  if (models == StudyCall::Models::kept) hooks.model = folder / "model";
+  RunResult result = run(settings, corpus, *planned.data->cache, hooks);
+  if (models == StudyCall::Models::kept) write_model_card(folder / "model", settings, corpus);
+  remove_checkpoint(checkpoint);
+
+  TrainedRun trained;
+  trained.metrics = metrics_of(settings, corpus, result);
+  trained.run.seconds = result.seconds;
+  trained.run.epochs = epochs_in(folder / "log.jsonl");
+  trained.run.covering_rate = result.held_out.covering_rate();
+  trained.run.approximated_accuracy = result.held_out.approximated_accuracy();
+  trained.run.valid_accuracy = result.valid_accuracy;
+  trained.run.train = std::move(result.train);
+  if (result.test) trained.run.test = *std::move(result.test);
+  return trained;
+}
+
+}  // namespace
+
+std::string method_of(const ProgramRun& run) {
+  const std::string method = method_names(run.settings).method;
+  const std::string& teacher = run.data->teacher_name;
+  if (teacher.empty() || learns_from(run.settings) == LabelSource::gold) return method;
+  return method + ", " + teacher;
+}
+
+std::vector<std::filesystem::path> files_of_study(const std::filesystem::path& out) {
+  std::vector<std::filesystem::path> files;
+  for (const char* name : {"results.jsonl", "results.csv", "summary.json", "summary.md",
+                           "table.tex", "report.html", "study.json"})
+    files.push_back(out / name);
+  return files;
+}
+
+StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
+                            const StudyCall& call) {
   const StopOnSignal while_running;
-  std::int64_t total = 0;
-  for (const StudyRun& run : runs) total += run.data->corpus.train.rows() * *run.settings.epochs;
-  ProgressBar bar(title, total, "texts",
-                  quiet ? ProgressBar::Output::silent : ProgressBar::Output::shown);
-  std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> finished{0};
-  std::atomic<bool> halt{false};
-  std::mutex reporting;
-  std::exception_ptr fatal;
-  std::vector<FailedRun> failed;
+  std::vector<StudyJob> jobs;
+  std::string grid;
+  for (const ProgramRun& run : runs) {
+    StudyJob job;
+    job.planned = {run.composition, run.seed, fingerprint_of(run.settings, run.data->inputs)};
+    job.memory = estimated_memory(run.settings, run.data->corpus);
+    job.teacher = annotations_of(run);
+    grid += job.planned.id();
+    jobs.push_back(std::move(job));
+  }
+  const StudyFolder folder(call.out, call.sharing, run_id(grid));
+  StudyOutcome outcome;
+  std::vector<bool> done_before;
+  for (const StudyJob& job : jobs) done_before.push_back(folder.is_done(job.planned.id()));
+  outcome.done_before =
+      static_cast<std::size_t>(std::count(done_before.begin(), done_before.end(), true));
+  const auto others = folder.done_in_all() - static_cast<std::int64_t>(outcome.done_before);
+  if (call.progress == ProgressBar::Output::shown) {
+    std::fprintf(stderr, "candist %s: %zu runs, %zu of them done before\n",
+                 call.progress_title.c_str(), runs.size(), outcome.done_before);
+  }
+  if (others > 0 && call.sharing == StudyFolder::Sharing::alone) {
+    std::fprintf(stderr,
+                 "candist: %lld runs in %s are of other settings or other contents of the inputs; "
+                 "they stay there and do not count here\n",
+                 static_cast<long long>(others), (call.out / "runs").c_str());
+  }
 
-  const auto attempt = [&](std::size_t i) {
-    const StudyRun& job = runs[i];
-    RunHooks hooks;
-    hooks.on_rows = [&](std::int64_t rows) {
-      bar.add(rows, "run " + std::to_string(finished.load()) + "/" + std::to_string(runs.size()) +
-                        " done");
+  std::int64_t total = 0;
+  const auto texts_of_run = [&](std::size_t i) {
+    return runs[i].data->corpus.train.rows() * *runs[i].settings.epochs;
+  };
+  for (std::size_t i = 0; i < runs.size(); ++i) total += done_before[i] ? 0 : texts_of_run(i);
+  ProgressBar bar(call.progress_title, total, "texts", call.progress);
+  std::atomic<std::size_t> finished{outcome.done_before};
+  const auto note = [&] {
+    return "run " + std::to_string(finished.load()) + "/" + std::to_string(runs.size()) + " done";
+  };
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i].train = [&, i](const std::filesystem::path& run_folder) {
+      return train_in(run_folder, runs[i], jobs[i].planned.fingerprint, call.models,
+                      [&](std::int64_t rows) { bar.add(rows, note()); });
     };
-    RunSettings settings = job.settings;
-    settings.threads = 1;
-    nlohmann::json metrics;
-    try {
-      metrics = metrics_of(settings, job.data->corpus,
-                           run(settings, job.data->corpus, job.data->cache, hooks));
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::exception& error) {
-      const std::lock_guard lock(reporting);
-      failed.push_back({i, error.what()});
-      return;
+  }
+  Reporter reporter(std::move(study), runs, folder);
+  StudyEvents events;
+  events.done = [&](std::size_t i, TrainedRun trained, bool trained_here) {
+    if (!done_before[i]) {
+      ++finished;
+      if (!trained_here) bar.add(texts_of_run(i), note());
     }
-    ++finished;
-    const std::lock_guard lock(reporting);
-    done(i, metrics);
+    reporter.add(i, std::move(trained), jobs[i].planned.fingerprint);
+    reporter.write_if_due();
   };
-  const auto work = [&] {
-    while (!halt) {
-      const std::size_t i = next++;
-      if (i >= runs.size()) return;
-      try {
-        if (StopOnSignal::requested()) throw Interrupted("interrupted");
-        attempt(i);
-      } catch (...) {
-        const std::lock_guard lock(reporting);
-        if (!fatal) fatal = std::current_exception();
-        halt = true;
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    for (int t = 1; t < std::min<int>(threads, static_cast<int>(runs.size())); ++t)
-      workers.emplace_back(work);
-    work();
+  events.failed = [&](std::size_t i, const std::string& reason) { reporter.fail(i, reason); };
+  try {
+    outcome.elsewhere = run_study(folder, jobs, reporter.study(), {call.threads, call.memory},
+                                  events, &StopOnSignal::requested());
+  } catch (const Interrupted&) {
+    bar.finish();
+    reporter.write();
+    throw;
   }
   bar.finish();
-  if (fatal) std::rethrow_exception(fatal);
-  std::sort(failed.begin(), failed.end(),
-            [](const FailedRun& a, const FailedRun& b) { return a.index < b.index; });
-  return failed;
+  reporter.write();
+  outcome.study = reporter.study();
+  outcome.failures = reporter.failures();
+  return outcome;
 }
 
-Summary summarize(const std::vector<double>& values) {
-  Summary s;
-  s.n = static_cast<int>(values.size());
-  if (s.n == 0) return s;
-  for (const double v : values) s.mean += v / s.n;
-  if (s.n == 1) return s;
-  double squares = 0.0;
-  for (const double v : values) squares += (v - s.mean) * (v - s.mean);
-  s.deviation = std::sqrt(squares / (s.n - 1));
-  const boost::math::students_t_distribution<double> t(s.n - 1);
-  s.interval = boost::math::quantile(t, 0.975) * s.deviation / std::sqrt(s.n);
-  return s;
+double estimated_memory(const RunSettings& settings, const Corpus& corpus) {
+  static std::mutex mutex;
+  static std::map<std::string, double> known;  // of the students' shapes
+  double parameters = 0.0;
+  with_named<Students>(settings.student, [&]<class Listed>() {
+    const std::string key = settings.student + " " + Listed::encoding_of(settings) + " " +
+                            std::to_string(settings.layers.value_or(0)) + " " +
+                            std::to_string(settings.width.value_or(0));
+    const std::lock_guard lock(mutex);
+    double& bytes = known[key];
+    if (bytes == 0.0) {
+      auto student = Listed::make(settings, corpus);
+      for (const ParameterBlock& block : student.blocks())
+        bytes += static_cast<double>(block.values.size()) * sizeof(float);
+    }
+    parameters = bytes;
+  });
+  const double targets = 2.0 * static_cast<double>(corpus.train.rows()) *
+                         static_cast<double>(corpus.labels.size()) * sizeof(float);
+  double activations = 0.0;
+  if (settings
+          .max_length) {  // a transformer: some twenty values a token, layer and width, two views
+    TransformerConfig shape;
+    if (settings.pretrained.empty()) {
+      shape.width = *settings.width;
+      shape.layers = *settings.layers;
+    } else {
+      shape = read_transformer_config(settings.pretrained);
+    }
+    const double bytes_of_text = static_cast<double>(corpus.train.texts.bytes()) /
+                                 std::max(1.0, static_cast<double>(corpus.train.rows()));
+    const double tokens = std::min<double>(*settings.max_length, 2.0 + bytes_of_text / 4.0);
+    activations =
+        2.0 * 20.0 * *settings.batch * tokens * shape.width * shape.layers * sizeof(float);
+  }
+  return 4.0 * parameters + targets + activations;
 }
 
-std::string mean_and_spread(const std::vector<double>& values) {
-  if (values.empty()) return "-";
-  const Summary s = summarize(values);
-  char text[48];
-  std::snprintf(text, sizeof text, s.n > 1 ? "%.1f ± %.1f" : "%.1f", 100.0 * s.mean,
-                100.0 * s.deviation);
-  return text;
+double available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  double kilobytes = 0.0;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    words >> key >> kilobytes;
+    if (key == "MemAvailable:") return kilobytes * 1024.0;
+  }
+  return 0.0;  // unknown: no limit
 }
 
 }  // namespace candist::program

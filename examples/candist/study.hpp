@@ -1,51 +1,74 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Many runs over shared corpora: each run on one thread, as many at a time as there are threads.
+// Studies of the program: many runs over shared texts in one folder, and the files that tell what
+// they came to.
 #pragma once
 
-#include <functional>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "candist/studies/report_text.hpp"
+#include "candist/studies/run_study.hpp"
+#include "candist/training/progress_bar.hpp"
 #include "run.hpp"
 
 namespace candist::program {
 
-/// One corpus and its encodings, shared by the runs on it.
+/// A corpus, and its encodings: corpora with the same texts share them.
 struct SharedCorpus {
+  DataFiles files;
   Corpus corpus;
-  EncodingCache cache;
+  std::shared_ptr<EncodingCache> cache = std::make_shared<EncodingCache>();
+  std::string teacher_name;         ///< tells the annotations of several corpora apart
+  nlohmann::json inputs = nullptr;  ///< contents_of() its files
 };
 
-struct StudyRun {
+struct ProgramRun {
   RunSettings settings;  ///< resolved
   SharedCorpus* data = nullptr;
+  std::string composition;
+  std::string seed;  ///< see FinishedRun
 };
 
-/// A run that came to nothing, and why.
-struct FailedRun {
-  std::size_t index = 0;
-  std::string reason;
+/// What hyper-parameters are chosen for: a method, and a teacher where there are several.
+std::string method_of(const ProgramRun& run);
+
+/// How and where a study runs.
+struct StudyCall {
+  std::filesystem::path out;
+  std::string progress_title;
+  int threads = 1;
+  double memory = 0.0;  ///< bytes; 0: no limit
+  StudyFolder::Sharing sharing = StudyFolder::Sharing::alone;
+  enum class Models { dropped, kept } models = Models::dropped;
+  ProgressBar::Output progress = ProgressBar::Output::shown;
 };
 
-/// Runs all; done(i, metrics) is called once a run, never by two threads at a time. Results do not
-/// depend on `threads`. A run that fails does not keep the others from running; an error of done()
-/// ends the study, and so does StopOnSignal, with Interrupted. Returns the failed ones in order.
-std::vector<FailedRun> run_study(
-    const std::vector<StudyRun>& runs, int threads, const std::string& title, bool quiet,
-    const std::function<void(std::size_t, const nlohmann::json&)>& done);
-
-/// Mean and spread of one figure over seeds.
-struct Summary {
-  int n = 0;
-  double mean = 0.0;
-  double deviation = 0.0;  ///< sample standard deviation; 0 for one value
-  double interval = 0.0;  ///< half width of the 95 % confidence interval of the mean (Student's t);
-                          ///< 0 for one value
+struct StudyOutcome {
+  Study study;
+  std::size_t done_before = 0;
+  std::size_t elsewhere = 0;          ///< runs that other processes were still at
+  std::vector<std::string> failures;  ///< "candist, seed 3 failed: ...", in the order of the runs
 };
-Summary summarize(const std::vector<double>& values);
-/// "68.1 ± 0.3" in per cent: mean and standard deviation.
-std::string mean_and_spread(const std::vector<double>& values);
+
+/// Every file that a study writes beside the folders of its runs.
+std::vector<std::filesystem::path> files_of_study(const std::filesystem::path& out);
+
+/// Runs what is missing, keeps results.jsonl, results.csv, summary.md, summary.json, table.tex and
+/// report.html up to date meanwhile, and returns all. `study` names what the runs have in common;
+/// its compositions are those of the runs, in their order. Throws Interrupted where StopOnSignal
+/// says so; what is done by then is kept.
+StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
+                            const StudyCall& call);
+
+/// Bytes that a run takes beside what all of them share: an estimate from the student's parameters,
+/// their gradients and moments, the targets of all texts and a batch's activations.
+double estimated_memory(const RunSettings& settings, const Corpus& corpus);
+
+/// Bytes that the machine has to give, now.
+double available_memory();
 
 }  // namespace candist::program

@@ -81,6 +81,18 @@ class Training {
     hooks_.on_start(where.epoch, where.next_row);
     return where;
   }
+  void on_visit(std::span<const std::int64_t> rows, MatrixView<const float> targets) {
+    for (std::size_t b = 0; b < rows.size(); ++b) {
+      const std::int32_t gold = corpus_.train.labels[static_cast<std::size_t>(rows[b])];
+      if (gold < 0) continue;
+      const float* target = targets.row(static_cast<std::int64_t>(b));
+      double sum = 0.0;
+      for (std::int64_t j = 0; j < targets.columns; ++j) sum += target[j];
+      if (!(sum > 0.0)) continue;
+      gold_mass_ += target[gold] / sum;
+      ++gold_rows_;
+    }
+  }
   void on_batch(const EpochReport& report) {
     hooks_.on_rows(report.rows - seen_);
     seen_ = report.rows;
@@ -91,14 +103,22 @@ class Training {
     result.tokens += report.tokens;
     result.seconds += report.seconds;
     if (corpus_.valid) judge(distiller, report.epoch + 1);
-    hooks_.on_epoch(report, result.valid_accuracy);
+    EpochJudgement judgement{result.valid_accuracy, std::nullopt, std::nullopt};
+    if (corpus_.test && hooks_.test_texts == RunHooks::TestTexts::judged_every_epoch)
+      judgement.test_accuracy =
+          accuracy(distiller.predict(encoded_.test).labels, corpus_.test->labels);
+    if (gold_rows_ > 0)
+      judgement.target_mass_on_gold = gold_mass_ / static_cast<double>(gold_rows_);
+    gold_mass_ = 0.0;
+    gold_rows_ = 0;
+    hooks_.on_epoch(report, judgement);
   }
   void on_checkpoint(const auto&, const auto& program, const TrainingPosition& where) {
     if (!hooks_.checkpoint) return;
-    // The last epoch's state is saved in any case: what fails from here on (a full disk) costs no
-    // training.
     const std::chrono::duration<double> passed = Clock::now() - saved_;
-    if (where.epoch < where.report.epochs && passed.count() < hooks_.checkpoint->seconds) return;
+    const bool last = where.epoch == where.report.epochs;
+    if (last && hooks_.checkpoint->last == CheckpointPlan::Last::not_saved) return;
+    if (!last && passed.count() < hooks_.checkpoint->seconds) return;
     try {
       save(program, where);
     } catch (const Error& error) {
@@ -110,8 +130,9 @@ class Training {
     if (hooks_.checkpoint) save(program, where);
   }
   /// The student that the run came to.
-  RunResult finish() {
+  RunResult finish(const std::vector<std::int64_t>& held_out) {
     if (best_) distiller_.student() = *std::move(best_);
+    if (!held_out.empty() && corpus_.annotations) compare_with_candidates(held_out);
     result.train = distiller_.predict(encoded_.train);
     check_finite(result.train, corpus_.train);
     if (corpus_.test) {
@@ -140,6 +161,19 @@ class Training {
     if (keeps_best_) best_ = distiller.student();
   }
 
+  void compare_with_candidates(const std::vector<std::int64_t>& held_out) {
+    EncodedTexts texts;
+    for (const std::int64_t row : held_out) texts.push_back(encoded_.train[row]);
+    evaluate_student(
+        distiller_.student(), texts, 1, [&](std::int64_t first, MatrixView<const float> logits) {
+          for (std::int64_t r = 0; r < logits.rows; ++r) {
+            const std::int64_t row = held_out[static_cast<std::size_t>(first + r)];
+            result.held_out.add({logits.row(r), static_cast<std::size_t>(logits.columns)},
+                                corpus_.annotations->labels(row));
+          }
+        });
+  }
+
   template <class Program>
   void save(const Program& program, const TrainingPosition& where) {
     const CheckpointPlan& plan = *hooks_.checkpoint;
@@ -148,6 +182,8 @@ class Training {
     checkpoint.progress = {{"seconds", result.seconds},
                            {"samples", result.samples},
                            {"tokens", result.tokens},
+                           {"gold_mass", gold_mass_},
+                           {"gold_rows", gold_rows_},
                            {"valid_accuracy", json_of(result.valid_accuracy)},
                            {"best_epoch", result.best.epoch},
                            {"best_valid_accuracy", result.best.valid_accuracy},
@@ -172,6 +208,8 @@ class Training {
       p.at("seconds").get_to(result.seconds);
       p.at("samples").get_to(result.samples);
       p.at("tokens").get_to(result.tokens);
+      p.at("gold_mass").get_to(gold_mass_);
+      p.at("gold_rows").get_to(gold_rows_);
       result.valid_accuracy = figure(p.at("valid_accuracy"));
       p.at("best_epoch").get_to(result.best.epoch);
       p.at("best_valid_accuracy").get_to(result.best.valid_accuracy);
@@ -200,6 +238,8 @@ class Training {
   bool keeps_best_;
   std::optional<S> best_;
   std::int64_t seen_ = 0;
+  double gold_mass_ = 0.0;  ///< of the epoch so far
+  std::int64_t gold_rows_ = 0;
   Clock::time_point saved_ = Clock::now();
 };
 
@@ -253,7 +293,7 @@ RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const
   } catch (const RunError& error) {
     throw RunError(in_words_of(corpus, prepared.annotations, error.what()));
   }
-  RunResult result = training.finish();
+  RunResult result = training.finish(prepared.held_out);
   if (!hooks.model.empty()) save_student(hooks.model, distiller.student());
   return result;
 }

@@ -5,7 +5,9 @@
 // (train.cpp).
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "choose.hpp"
 #include "run.hpp"
@@ -15,6 +17,7 @@ namespace candist::program {
 struct PreparedRun {
   Chosen chosen;
   Annotations annotations;
+  std::vector<std::int64_t> held_out;  ///< rows that these leave out, ascending
   std::optional<float> word_dropout;
   enum class Keep { last, best } keep = Keep::last;
 };

@@ -42,7 +42,7 @@ Transformer TransformerStudent::make(const RunSettings& settings, const Corpus& 
     options.labels.push_back(corpus.labels.name(label));
   options.dropout = settings.dropout;
   options.max_length = *settings.max_length;
-  options.seed = settings.seed;
+  options.seed = settings.init_seed.value_or(settings.seed);
   options.threads = settings.threads;
   if (!settings.pretrained.empty()) {
     if (settings.pooling == "mean") options.pooling = Pooling::mean;

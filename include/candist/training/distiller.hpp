@@ -69,12 +69,14 @@ struct StartAnew {
 
 /// The one place where candidates, loss, refinery and student meet: trains a student on the
 /// candidate sets of N encoded texts (Alg. 1). A callback is any struct with some of
+///     void on_visit(std::span<const std::int64_t> rows, MatrixView<const float> targets);
 ///     void on_batch(const EpochReport& so_far);
 ///     void on_epoch(const EpochReport& report);
 ///     void on_epoch(const EpochReport& report, const auto& distiller);
 ///     void on_checkpoint(const auto& distiller, const auto& program, const TrainingPosition&);
 ///     void on_interrupt(const auto& distiller, const auto& program, const TrainingPosition&);
-/// on_epoch follows every epoch; the longer one may predict, which leaves no trace in the training.
+/// on_visit is given the batch's rows [B] and what the loss took for their targets [B, C] (zeros where
+/// a row had none). on_epoch follows every epoch; the longer one may predict, which leaves no trace in the training.
 /// on_checkpoint follows on_epoch, with the position at the start of the next epoch; on_interrupt
 /// has one between two batches. Whoever keeps the student, the optimizer's and the program's state
 /// (their save) and the position there can resume to the same bits.
@@ -184,6 +186,9 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
                              schedule_.factor(static_cast<float>(epochs_done / options_.epochs));
       const VisitReport visit =
           step(program, texts, augmenter, rows, epoch, epochs_done, report.learning_rate);
+      if constexpr (requires { callback.on_visit(rows, MatrixView<const float>{}); }) {
+        callback.on_visit(rows, MatrixView<const float>(workspace_.final_targets()));
+      }
       report.loss +=
           (visit.loss - report.loss * static_cast<double>(visit.with_target)) /
           static_cast<double>(std::max<std::int64_t>(1, report.with_target + visit.with_target));
