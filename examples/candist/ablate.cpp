@@ -276,6 +276,7 @@ std::string table_of(const StudyFindings& findings) {
     table.add(std::move(row));
   }
   std::string text = table.text() + "\n";
+  for (const std::string& sentence : teacher_sentences(findings)) text += sentence + "\n";
   for (const auto* comparison : {&findings.test, &findings.train}) {
     if (*comparison) text += (*comparison)->verdict + "\n";
   }

@@ -21,6 +21,7 @@ int distill(const Arguments& arguments);
 int predict(const Arguments& arguments);
 int audit(const Arguments& arguments);
 int ablate(const Arguments& arguments);
+int rank(const Arguments& arguments);
 int list(const Arguments& arguments);
 
 }  // namespace candist::program

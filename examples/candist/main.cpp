@@ -35,6 +35,7 @@ usage: candist <subcommand> [options]        candist <subcommand> --help
   predict   trained student + texts -> labels with confidences
   audit     how good labels are without gold; which to check by hand
   ablate    many compositions x seeds, one table with mean and spread
+  rank      several studies, one a data set: mean ranks, critical difference
   list      what can be named: methods, losses, refineries, candidate sets, students, annotators
 
 options that most subcommands share
@@ -85,8 +86,9 @@ int run(int argc, char** argv) {
   }
   const Arguments arguments(argv + 2, argv + argc);
   constexpr std::pair<std::string_view, int (*)(const Arguments&)> commands[] = {
-      {"demo", demo},       {"annotate", annotate}, {"score", score},   {"distill", distill},
-      {"predict", predict}, {"audit", audit},       {"ablate", ablate}, {"list", list}};
+      {"demo", demo},       {"annotate", annotate}, {"score", score},
+      {"distill", distill}, {"predict", predict},   {"audit", audit},
+      {"ablate", ablate},   {"rank", rank},         {"list", list}};
   for (const auto& [name, function] : commands) {
     if (command == name) return function(arguments);
   }

@@ -12,7 +12,7 @@
 
 #include "candist/config.hpp"
 #include "candist/data/line_reader.hpp"
-#include "candist/studies/report_page.hpp"
+#include "candist/studies/study_files.hpp"
 #include "candist/training/progress_bar.hpp"
 #include "checkpoint.hpp"
 #include "choose.hpp"
@@ -91,10 +91,7 @@ class Reporter {
     }
     put("results.jsonl", lines);
     put("results.csv", csv_of(flat));
-    put("summary.json", json_report(findings).dump(2) + "\n");
-    put("summary.md", markdown_report(findings));
-    put("table.tex", latex_table(findings));
-    put("report.html", report_page(study, findings.test, findings.train));
+    write_reports(folder_.path(), findings);
   }
   /// What is there, runs and failures in order.
   Study study() const {
@@ -200,8 +197,8 @@ std::string method_of(const ProgramRun& run) {
 
 std::vector<std::filesystem::path> files_of_study(const std::filesystem::path& out) {
   std::vector<std::filesystem::path> files;
-  for (const char* name : {"results.jsonl", "results.csv", "summary.json", "summary.md",
-                           "table.tex", "report.html", "study.json"})
+  for (const char* name : report_files) files.push_back(out / name);
+  for (const char* name : {"results.jsonl", "results.csv", "study.json"})
     files.push_back(out / name);
   return files;
 }

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "candist/studies/report_text.hpp"
+#include "candist/studies/report_data.hpp"
 #include "candist/studies/run_study.hpp"
 #include "candist/training/progress_bar.hpp"
 #include "run.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "candist/studies/grid.hpp"
-#include "candist/studies/report_text.hpp"
+#include "candist/studies/report_data.hpp"
 #include "candist/studies/run_study.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"

@@ -37,8 +37,8 @@ struct ComparedComposition {
   /// Would other texts say the same? Sign-flip test over the texts' differences, averaged over the
   /// shared seeds (with one seed: McNemar's exact test).
   std::optional<double> p_texts;           ///< after Holm's correction
-  std::optional<int> seeds_for_this_much;  ///< pairs of runs that show a difference of this size in
-                                           ///< four studies of five, at this spread
+  std::optional<int> seeds_for_this_much;  ///< pairs of runs that show a difference of this size,
+                                           ///< corrected, in four studies of five, at this spread
 };
 
 struct Comparison {
@@ -180,6 +180,9 @@ inline std::optional<Comparison> compare(const Study& study, Judged judged) {
   result.reference = result.lines[reference].name;
   result.lines[reference].standing = Standing::reference;
 
+  // What Holm's correction leaves of the level where everything else is unclear.
+  const double corrected_level =
+      significance_level / static_cast<double>(std::max<std::size_t>(1, result.lines.size() - 1));
   std::vector<double> over_seeds, over_texts;
   std::vector<std::size_t> with_seeds, with_texts;
   for (std::size_t i = 0; i < result.lines.size(); ++i) {
@@ -204,7 +207,8 @@ inline std::optional<Comparison> compare(const Study& study, Judged judged) {
       over_seeds.push_back(line.over_seeds->p);
       with_seeds.push_back(i);
       if (difference.mean != 0.0)
-        line.seeds_for_this_much = pairs_needed(difference.deviation, difference.mean);
+        line.seeds_for_this_much =
+            pairs_needed(difference.deviation, difference.mean, 0.8, corrected_level);
     }
     over_texts.push_back(sign_flip_test(detail::text_differences(
         *compositions[i], *compositions[reference], judged, texts->labels)));

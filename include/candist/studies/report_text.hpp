@@ -1,44 +1,20 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a study came to as Markdown, LaTeX, CSV and JSON.
+// What a study came to in words, as Markdown and as LaTeX.
 #pragma once
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "candist/studies/comparison.hpp"
-#include "candist/studies/selection.hpp"
-#include "candist/studies/study_folder.hpp"
+#include "candist/studies/findings.hpp"
 
 namespace candist {
-
-/// A study and everything that is computed from it.
-struct StudyFindings {
-  explicit StudyFindings(const Study& s)
-      : study(&s),
-        test(compare(s, Judged::test_texts)),
-        train(compare(s, Judged::training_texts)),
-        selected(select_settings(s)) {}
-
-  const Study* study;
-  std::optional<Comparison> test;   ///< nullopt where there are no test texts with gold
-  std::optional<Comparison> train;  ///< nullopt where the training texts have no gold
-  std::vector<SelectedSetting> selected;
-
-  std::size_t runs() const {
-    std::size_t count = 0;
-    for (const StudiedComposition& composition : study->compositions)
-      count += composition.runs.size();
-    return count;
-  }
-};
 
 /// "better", "worse", "unclear", "reference".
 inline const char* name_of(ComparedComposition::Standing standing);
@@ -50,6 +26,8 @@ inline std::string mean_and_spread(const Summary& summary);
 /// The line of that name; null where a comparison has none.
 inline const ComparedComposition* line_of(const std::optional<Comparison>& comparison,
                                           const std::string& name);
+/// "The teacher: its first label is right for 85.0 % of the training texts, ...", a sentence a teacher.
+inline std::vector<std::string> teacher_sentences(const StudyFindings& findings);
 /// "+1.3 (+0.9 to +1.7)": the difference to the reference in points, with its 95 % interval.
 inline std::string difference_text(const ComparedComposition& line);
 
@@ -58,12 +36,6 @@ inline std::string markdown_report(const StudyFindings& findings);
 /// A table for a paper (needs booktabs): means with standard deviations, the best in bold, those not
 /// clearly different from it marked.
 inline std::string latex_table(const StudyFindings& findings);
-/// summary.json.
-inline nlohmann::ordered_json json_report(const StudyFindings& findings);
-/// One line a run for pandas: the scalars of every object of `runs`, and a header. A field that a run
-/// lacks is empty.
-inline std::string csv_of(const std::vector<nlohmann::ordered_json>& runs);
-
 // ---- definitions
 
 inline const char* name_of(ComparedComposition::Standing standing) {
@@ -115,6 +87,26 @@ inline std::string difference_text(const ComparedComposition& line) {
   return text;
 }
 
+inline std::vector<std::string> teacher_sentences(const StudyFindings& findings) {
+  std::vector<std::string> sentences;
+  for (const TeacherFindings& teacher : findings.teachers) {
+    const CandidateStatistics& s = teacher.statistics;
+    std::string text = teacher.name.empty() ? "The teacher" : "The teacher " + teacher.name;
+    char figures[160];
+    if (s.single_accuracy && s.coverage) {
+      std::snprintf(
+          figures, sizeof figures,
+          ": its first label is right for %.1f %% of the training texts, the gold label is "
+          "among the candidates for %.1f %%; %.2f candidates a text.",
+          100.0 * *s.single_accuracy, 100.0 * *s.coverage, s.mean_set_size);
+    } else {
+      std::snprintf(figures, sizeof figures, ": %.2f candidates a text.", s.mean_set_size);
+    }
+    sentences.push_back(text + figures);
+  }
+  return sentences;
+}
+
 namespace detail {
 
 inline std::string interval_text(double mean, double half_width) {
@@ -148,22 +140,6 @@ inline std::string latex_escaped(std::string_view text) {
   return escaped;
 }
 
-inline nlohmann::ordered_json comparison_json(const ComparedComposition& line) {
-  nlohmann::ordered_json json;
-  json["standing"] = name_of(line.standing);
-  json["paired_seeds"] = line.paired_seeds;
-  json["difference"] = json_or_null(line.difference);
-  json["difference_interval_95"] = nullptr;
-  if (line.over_seeds)
-    json["difference_interval_95"] = {line.over_seeds->interval.low,
-                                      line.over_seeds->interval.high};
-  json["p_seeds_holm"] = json_or_null(line.p_seeds);
-  json["p_texts_holm"] = json_or_null(line.p_texts);
-  json["seeds_for_this_much"] = nullptr;
-  if (line.seeds_for_this_much) json["seeds_for_this_much"] = *line.seeds_for_this_much;
-  return json;
-}
-
 }  // namespace detail
 
 inline std::string markdown_report(const StudyFindings& f) {
@@ -175,6 +151,7 @@ inline std::string markdown_report(const StudyFindings& f) {
   for (const auto* comparison : {&f.test, &f.train}) {
     if (*comparison) text += (*comparison)->verdict + "\n\n";
   }
+  for (const std::string& sentence : teacher_sentences(f)) text += sentence + "\n\n";
   const std::optional<Comparison>& main = f.test ? f.test : f.train;
   text +=
       "| composition | seeds | training texts, % | test texts, % | 95 % interval of the mean | "
@@ -279,89 +256,6 @@ inline std::string latex_table(const StudyFindings& f) {
             cell(line_of(f.test, composition.name), best_test) + " \\\\\n";
   }
   return text + "\\bottomrule\n\\end{tabular}\n";
-}
-
-inline nlohmann::ordered_json json_report(const StudyFindings& f) {
-  const Study& study = *f.study;
-  nlohmann::ordered_json json;
-  json["title"] = study.title;
-  json["command"] = study.command;
-  json["made_by"] = study.made_by;
-  json["runs_planned"] = study.planned_runs;
-  json["runs_done"] = f.runs();
-  for (const auto& [key, comparison] :
-       {std::pair("test_texts", &f.test), std::pair("training_texts", &f.train)}) {
-    if (!*comparison) continue;
-    json["verdict"][key] = (*comparison)->verdict;
-    json["reference"][key] = (*comparison)->reference;
-  }
-  auto& lines = json["compositions"] = nlohmann::ordered_json::array();
-  for (const StudiedComposition& composition : study.compositions) {
-    if (composition.runs.empty()) continue;
-    nlohmann::ordered_json line;
-    line["composition"] = composition.name;
-    line["method"] = composition.method;
-    auto& seeds = line["seeds"] = nlohmann::ordered_json::array();
-    for (const FinishedRun& run : composition.runs) seeds.push_back(run.seed);
-    for (const auto& [name, comparison] :
-         {std::pair("train", &f.train), std::pair("test", &f.test)}) {
-      const std::string key = name;
-      const ComparedComposition* compared = line_of(*comparison, composition.name);
-      line[key + "_accuracy"] = compared != nullptr ? nlohmann::ordered_json(compared->accuracies)
-                                                    : nlohmann::ordered_json::array();
-      if (compared == nullptr) continue;
-      line[key + "_mean"] = compared->accuracy.mean;
-      if (compared->accuracy.n > 1) {
-        line[key + "_deviation"] = compared->accuracy.deviation;
-        line[key + "_interval_95"] = compared->accuracy.interval;
-      }
-      line[key + "_comparison"] = detail::comparison_json(*compared);
-    }
-    lines.push_back(std::move(line));
-  }
-  auto& selected = json["selected"] = nlohmann::ordered_json::array();
-  for (const SelectedSetting& method : f.selected) {
-    nlohmann::ordered_json line{{"method", method.method}, {"settings", method.settings}};
-    for (const Criterion criterion : all_criteria) {
-      const auto& chosen = method.chosen[static_cast<std::size_t>(criterion)];
-      line[name_of(criterion)] = nullptr;
-      if (chosen) line[name_of(criterion)] = study.compositions[*chosen].name;
-    }
-    selected.push_back(std::move(line));
-  }
-  json["notes"] = study.notes;
-  return json;
-}
-
-inline std::string csv_of(const std::vector<nlohmann::ordered_json>& runs) {
-  std::vector<std::string> columns;
-  for (const auto& run : runs) {
-    for (const auto& [key, value] : run.items()) {
-      if (value.is_structured()) continue;
-      if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
-    }
-  }
-  const auto field = [](const nlohmann::ordered_json& value) -> std::string {
-    if (value.is_null()) return "";
-    if (!value.is_string()) return value.dump();
-    std::string quoted_text = "\"";
-    for (const char c : value.get_ref<const std::string&>()) {
-      quoted_text += c;
-      if (c == '"') quoted_text += c;
-    }
-    return quoted_text + '"';
-  };
-  std::string text;
-  for (std::size_t c = 0; c < columns.size(); ++c) text += (c > 0 ? "," : "") + columns[c];
-  text += "\n";
-  for (const auto& run : runs) {
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      const auto value = run.find(columns[c]);
-      text += (c > 0 ? "," : "") + (value == run.end() ? std::string() : field(*value));
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 }  // namespace candist

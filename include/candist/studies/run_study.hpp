@@ -61,6 +61,11 @@ inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJ
                              const Study& study, const StudyResources& resources,
                              const StudyEvents& events, const std::atomic<bool>* stop = nullptr);
 
+/// The same for a study made in one place: runs the jobs and returns the study with every run in its
+/// composition (named by job.planned.composition), in the order of the jobs, and failures as notes.
+inline Study finished_study(const StudyFolder& folder, const std::vector<StudyJob>& jobs,
+                            Study study, const StudyResources& resources);
+
 // ---- definitions
 
 namespace detail {
@@ -198,6 +203,28 @@ inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJ
     }
   }
   return left;
+}
+
+inline Study finished_study(const StudyFolder& folder, const std::vector<StudyJob>& jobs,
+                            Study study, const StudyResources& resources) {
+  std::vector<std::optional<FinishedRun>> runs(jobs.size());
+  std::vector<std::string> reasons(jobs.size());
+  StudyEvents events;
+  events.done = [&](std::size_t i, TrainedRun trained, bool) { runs[i] = std::move(trained.run); };
+  events.failed = [&](std::size_t i, const std::string& reason) { reasons[i] = reason; };
+  run_study(folder, jobs, study, resources, events);
+  study.planned_runs = jobs.size();
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const PlannedRun& planned = jobs[i].planned;
+    if (!reasons[i].empty())
+      study.notes.push_back(planned.composition + ", seed " + planned.seed +
+                            " failed: " + reasons[i]);
+    for (StudiedComposition& composition : study.compositions) {
+      if (runs[i] && composition.name == planned.composition)
+        composition.runs.push_back(*std::move(runs[i]));
+    }
+  }
+  return study;
 }
 
 }  // namespace candist

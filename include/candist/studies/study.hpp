@@ -21,13 +21,14 @@ namespace candist {
 
 /// One epoch of a run. Shares are of 1, of the training texts; nullopt where it cannot be known.
 struct EpochFigures {
-  double loss = 0.0;                          ///< mean over the texts that had a target
-  double outside = 0.0;                       ///< argmax outside the candidates (Eq. 2)
-  double sharpened = 0.0;                     ///< Eq. 3
-  double rescued = 0.0;                       ///< Eq. 4
-  std::optional<double> target_mass_on_gold;  ///< mean mass that the loss's targets gave the gold
-                                              ///< label, over texts with target and gold
-  std::optional<double> test_accuracy;        ///< after the epoch
+  double loss = 0.0;       ///< mean over the texts that had a target
+  double outside = 0.0;    ///< argmax outside the candidates (Eq. 2)
+  double sharpened = 0.0;  ///< Eq. 3
+  double rescued = 0.0;    ///< Eq. 4
+  std::optional<double> target_mass_on_gold =
+      {};                                    ///< mean mass that the loss's targets gave the gold
+                                             ///< label, over texts with target and gold
+  std::optional<double> test_accuracy = {};  ///< after the epoch
 };
 
 /// One training.
@@ -50,24 +51,27 @@ struct StudiedComposition {
   std::string name;    ///< unique in the study: "candist delta=0.4"
   std::string method;  ///< compositions of one method differ in hyper-parameters
   enum class LearnsFrom { teacher, gold } learns_from = LearnsFrom::teacher;
-  std::shared_ptr<const Annotations> teacher;  ///< null where it learns from gold and there is none
-  std::string teacher_name;                    ///< tells several teachers of a study apart
-  std::vector<FinishedRun> runs;               ///< by seed, each seed once; those that succeeded
+  std::shared_ptr<const Annotations> teacher =
+      {};                              ///< null where it learns from gold and there is none
+  std::string teacher_name = {};       ///< tells several teachers of a study apart
+  std::vector<FinishedRun> runs = {};  ///< by seed, each seed once; those that succeeded
 };
 
 /// All of it. The texts and labels are the caller's and must outlive the study.
 struct Study {
   std::string title;
-  std::string command;  ///< that makes the study again
-  std::string made_by;  ///< "candist 0.4 (commit)"
+  std::string command = {};  ///< that makes the study again
+  std::string made_by = {};  ///< "candist 0.4 (commit)"
   const LabelSpace* labels = nullptr;
   const Texts* train = nullptr;
   const Texts* test = nullptr;  ///< null where there are none
-  std::vector<StudiedComposition> compositions;
-  std::string reference;  ///< composition that the others are compared with; empty: the one that is
-                          ///< right most often, of those that learn from the teacher
-  std::vector<std::string> notes;  ///< what a reader must know: failed runs, texts without gold
-  std::size_t planned_runs = 0;    ///< more than there are while it runs
+  std::vector<StudiedComposition> compositions = {};
+  std::string reference =
+      {};  ///< composition that the others are compared with; empty: the one that is
+           ///< right most often, of those that learn from the teacher
+  std::vector<std::string> notes =
+      {};                        ///< what a reader must know: failed runs, texts without gold
+  std::size_t planned_runs = 0;  ///< more than there are while it runs
 };
 
 /// Which texts a student is judged on.
