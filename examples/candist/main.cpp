@@ -34,7 +34,7 @@ usage: candist <subcommand> [options]        candist <subcommand> --help
   distill   texts + annotations -> trained student, unique labels, metrics
   predict   trained student + texts -> labels with confidences
   audit     how good labels are without gold; which to check by hand
-  ablate    many compositions x seeds, one table with mean and spread
+  ablate    many compositions x seeds: paired tests, a report page
   rank      several studies, one a data set: mean ranks, critical difference
   list      what can be named: methods, losses, refineries, candidate sets, students, annotators
 
