@@ -22,30 +22,20 @@ seeds=1,2,3,4,5
 published=distillation,gce,sce,elr,freeal,average,cc,rc,proden,lws,cavl,abs_mae,libra,candist
 steps=candist_uniform,candist_ren,candist_out,candist_sha,candist_cla,candist
 
-# teacher_of FILES... : a line on the annotations
-teacher_of() {
-  local options=()
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --data | --labels | --candidates) options+=("$1" "$2") ;;
-    esac
-    shift 2
-  done
-  "$program" score "${options[@]}" | awk -F '  +' '
-    /^mean set size/ { size = $2 }
-    /^coverage/ { coverage = $2 }
-    /^accuracy of the first label/ { single = $2; sub(/.* /, "", single) }
-    END { printf "The teacher: first label right for %s %%, gold among the candidates for %s %%, %s candidates a text.\n\n", single, coverage, size }'
-}
-
 # study NAME TITLE METHODS FILES... : one ablate, its summary as NAME.md
 study() {
-  local name=$1 title=$2 methods=$3
+  local name=$1 title=$2 methods=$3 begin=$SECONDS
   shift 3
   echo "== $name"
-  "$program" ablate "$@" --method "$methods" --seed "$seeds" --out "$name" >/dev/null
-  { head_of "# $title"; teacher_of "$@"; cat "$name/summary.md"; } >"$here/$name.md"
+  "$program" ablate "$@" --method "$methods" --seed "$seeds" --quiet --out "$name" >/dev/null
+  {
+    head_of "# $title"
+    printf '%s runs in %s s.\n\n' "$(wc -l <"$name/results.jsonl")" $((SECONDS - begin))
+    without_command "$name/summary.md"
+  } >"$here/$name.md"
 }
+# without_command FILE : a summary without the line that says how to run it again; this script does
+without_command() { sed '/^Made by candist/,$d' "$1"; }
 
 echo "== demo"
 "$program" demo --out demo >/dev/null

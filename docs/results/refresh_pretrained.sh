@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Rewrites pretrained_*.md: the published methods on a pretrained student, fine-tuned on the CPU; about
-# three hours on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
+# five hours on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
 #   bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER [wordnet|pico|trec|trec_simulated ...]
 # WordNet needs Debian's wordnet-base; PICO and TREC need the texts of ../shared/data beside the checkout
 # (no clear licence, so not here) and stay as they are without them.
@@ -22,6 +22,7 @@ cd "$work"
 commit=$("$program" --version | sed -n 's/^commit *//p')
 seeds=1,2,3
 methods=distillation,average,proden,freeal,candist,supervised
+steps=candist_uniform,candist_ren,candist_out,candist_sha,candist_cla  # of the paper's Table 6; candist is the last
 
 # study NAME TITLE EPOCHS METHODS FILES... : two ablates (all methods; the refinery alone), one page
 study() {
@@ -41,15 +42,10 @@ study() {
       "$commit" "$(date -u +%F)" "$(nproc)" $(((SECONDS - begin + 30) / 60)) "$epochs"
     # shellcheck disable=SC2016 # the backquotes are Markdown's
     printf 'Rewrite: `bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER %s`.\n\n' "${name#pretrained_}"
-    "$program" score "${score[@]}" 2>/dev/null | awk -F '  +' '
-      /^mean set size/ { size = $2 }
-      /^coverage/ { coverage = $2 }
-      /^accuracy of the first label/ { single = $2; sub(/.* /, "", single) }
-      END { if (size != "") printf "The teacher: first label right for %s %%, gold among the candidates for %s %%, %s candidates a text.\n\n", single, coverage, size }'
-    cat "${pages[0]}"
+    sed '/^Made by candist/,$d' "${pages[0]}"
     if [ ${#pages[@]} -gt 1 ]; then
       printf '\nThe refinery alone, without consistency and mixup:\n\n'
-      cat "${pages[1]}"
+      sed '/^Made by candist/,$d' "${pages[1]}"
     fi
   } >"$here/$name.md"
 }
@@ -78,11 +74,10 @@ for set in "${sets[@]}"; do
       ;;
     *) echo "refresh_pretrained: found \"$set\", expected wordnet, pico, trec or trec_simulated" >&2; exit 2 ;;
   esac
-  score=(--data "${files[1]}" --labels "${files[5]}" --candidates "$annotations")
   case $set in
     wordnet) study pretrained_wordnet "WordNet, candidates of ca_all, pretrained student" 5 "$methods" "${files[@]}" --candidates "$annotations" ;;
     pico) study pretrained_pico "PICO, candidates of ca_all, pretrained student" 5 "$methods" "${files[@]}" --candidates "$annotations" ;;
-    trec_simulated) study pretrained_trec_simulated "TREC, simulated teacher at the paper's calibration (coverage 89.09 %, 1.70 labels), pretrained student" 5 "$methods" "${files[@]}" --candidates "$annotations" ;;
-    trec) score=(--help); study pretrained_trec "TREC, gold labels, pretrained student" 4 supervised "${files[@]}" ;;
+    trec_simulated) study pretrained_trec_simulated "TREC, simulated teacher at the paper's calibration (coverage 89.09 %, 1.70 labels), pretrained student" 5 "$methods,$steps" "${files[@]}" --candidates "$annotations" ;;
+    trec) study pretrained_trec "TREC, gold labels, pretrained student" 4 supervised "${files[@]}" ;;
   esac
 done

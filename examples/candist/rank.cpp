@@ -3,7 +3,6 @@
 // candist rank: compositions of several studies, one a data set, compared by their ranks.
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -200,16 +199,14 @@ std::vector<std::string> common_compositions(const std::vector<StudyScores>& stu
 
 Json json_of(const RankReport& report) {
   Json json;
-  json["command"] = report.command;
-  json["made_by"] = report.made_by;
+  json["command"] = report.again;
   json["judged"] = name_of(report.judged);
   json["data_sets"] = report.data_sets;
   json["chi_squared"] = report.ranks.chi_squared;
   json["degrees_of_freedom"] = report.compositions.size() - 1;
   json["p"] = report.ranks.p;
-  json["level"] = report.level;
+  json["level"] = 0.05;
   json["critical_difference"] = report.ranks.critical_difference;
-  json["pairs_told_apart"] = report.pairs_told_apart();
   auto& lines = json["compositions"] = Json::array();
   for (const std::size_t c : report.order) {
     Json line{{"composition", report.compositions[c]}, {"mean_rank", report.mean_rank(c)}};
@@ -272,10 +269,8 @@ int rank(const Arguments& arguments) {
     scores.emplace_back();
     for (const std::string& name : compositions) scores.back().push_back(*study.mean_of(name));
   }
-  RankReport report(compositions, names, scores, call.judged);
-  report.command = call.command;
-  report.made_by = program_version();
-  report.notes = notes;
+  const RankReport report = ranked(
+      {compositions, names, scores, call.judged, notes, call.command + "  # " + program_version()});
   for (const std::string& note : notes)
     std::fprintf(stderr, "candist: %s\n", shown(note, 600).c_str());
 

@@ -50,6 +50,7 @@ class Reporter {
       study_.compositions.push_back(std::move(composition));
     }
     study_.planned_runs = runs.size();
+    places_.resize(study_.compositions.size());
   }
 
   void add(std::size_t i, TrainedRun trained, const nlohmann::json& fingerprint) {
@@ -63,23 +64,30 @@ class Reporter {
     line["settings"] = fingerprint["settings"];
     line["inputs"] = fingerprint["inputs"];
     line["metrics"] = trained.metrics;
-    finished_[i] = std::move(trained.run);
+    // In the order of the runs, whoever finished first.
+    std::vector<std::size_t>& there = places_[composition_of_[i]];
+    const auto at = std::lower_bound(there.begin(), there.end(), i);
+    auto& finished = study_.compositions[composition_of_[i]].runs;
+    finished.insert(finished.begin() + (at - there.begin()), std::move(trained.run));
+    there.insert(at, i);
   }
   void fail(std::size_t i, const std::string& reason) {
     failures_[i] =
         runs_[i].composition + ", seed " + runs_[i].seed + " failed: " + shown(reason, 400);
+    study_.notes.clear();
+    for (const auto& [run, words] : failures_) study_.notes.push_back(words);
   }
-  /// Now and then while it runs.
+  /// Now and then while it runs; a large study does not spend its time on reports.
   void write_if_due() {
-    const auto now = Clock::now();
-    if (now - written_ < std::chrono::seconds(10)) return;
+    const auto begin = Clock::now();
+    if (begin < due_) return;
     write();
-    written_ = Clock::now();
+    due_ = Clock::now() +
+           std::max<Clock::duration>(std::chrono::seconds(10), 20 * (Clock::now() - begin));
   }
   void write() {
     const FileLock one_at_a_time = folder_.reporting();
-    const Study study = this->study();
-    const StudyFindings findings(study);
+    const StudyFindings findings(study_);
     std::string lines;
     std::vector<nlohmann::ordered_json> flat;
     for (const nlohmann::ordered_json& line : lines_) {
@@ -94,13 +102,8 @@ class Reporter {
     write_reports(folder_.path(), findings);
   }
   /// What is there, runs and failures in order.
-  Study study() const {
-    Study study = study_;
-    for (const auto& [i, run] : finished_)
-      study.compositions[composition_of_[i]].runs.push_back(run);
-    for (const auto& [i, words] : failures_) study.notes.push_back(words);
-    return study;
-  }
+  const Study& study() const { return study_; }
+  Study take() { return std::move(study_); }
   std::vector<std::string> failures() const {
     std::vector<std::string> words;
     for (const auto& [i, failure] : failures_) words.push_back(failure);
@@ -121,9 +124,9 @@ class Reporter {
   const StudyFolder& folder_;
   std::vector<std::size_t> composition_of_;
   std::vector<nlohmann::ordered_json> lines_;
-  std::map<std::size_t, FinishedRun> finished_;
+  std::vector<std::vector<std::size_t>> places_;  ///< by composition: which runs it has
   std::map<std::size_t, std::string> failures_;
-  Clock::time_point written_ = Clock::now();
+  Clock::time_point due_ = Clock::now() + std::chrono::seconds(10);
 };
 
 std::vector<EpochFigures> epochs_in(const std::filesystem::path& log) {
@@ -271,8 +274,8 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   }
   bar.finish();
   reporter.write();
-  outcome.study = reporter.study();
   outcome.failures = reporter.failures();
+  outcome.study = reporter.take();
   return outcome;
 }
 

@@ -214,7 +214,7 @@ TEST_CASE("help and version", "[program]") {
   CHECK(candist_program(folder, "distill --help").out.find("linear 0.5, mlp 0.1") !=
         std::string::npos);
   for (const char* command :
-       {"demo", "annotate", "score", "distill", "predict", "ablate", "list"}) {
+       {"demo", "annotate", "score", "distill", "predict", "audit", "ablate", "rank", "list"}) {
     const Outcome help = candist_program(folder, std::string(command) + " --help");
     INFO(command);
     CHECK(help.code == 0);

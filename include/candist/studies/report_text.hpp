@@ -140,6 +140,51 @@ inline std::string latex_escaped(std::string_view text) {
   return escaped;
 }
 
+/// What the compositions reach without gold labels; empty where nothing was held out.
+inline std::string markdown_criteria(const StudyFindings& f) {
+  std::string rows;
+  for (const StudiedComposition& composition : f.study->compositions) {
+    std::string cells;
+    bool any = false;
+    for (const Criterion criterion : criteria_without_gold) {
+      const auto mean = criterion_mean(*f.study, composition, criterion);
+      any = any || mean;
+      cells += " " + (mean ? in_per_cent(*mean) : std::string("-")) + " |";
+    }
+    if (any) rows += "| " + markdown_cell(composition.name) + " |" + cells + "\n";
+  }
+  if (rows.empty()) return {};
+  return "\nBy the candidates of held-out texts, without gold labels, %:\n\n"
+         "| composition | covering rate | approximated accuracy |\n|---|---|---|\n" +
+         rows;
+}
+
+/// Which setting of a method each criterion would choose; empty where none has several.
+inline std::string markdown_selection(const StudyFindings& f) {
+  if (f.selected.empty()) return {};
+  std::string text = "\nWhich setting of a method would be chosen" +
+                     std::string(f.test ? ", and what it reaches on the test texts, %" : "") +
+                     ":\n\n| method | settings |";
+  for (const Criterion criterion : all_criteria)
+    text += std::string(" ") + name_of(criterion) + " |";
+  text += "\n|---|---|---|---|---|---|\n";
+  for (const SelectedSetting& method : f.selected) {
+    text += "| " + markdown_cell(method.method) + " | " + std::to_string(method.settings) + " |";
+    for (const auto& chosen : method.chosen) {
+      if (!chosen) {
+        text += " - |";
+        continue;
+      }
+      const std::string& name = f.study->compositions[*chosen].name;
+      const auto* line = line_of(f.test, name);
+      text += " " + (line != nullptr ? mean_and_spread(line->accuracy) + ": " : std::string()) +
+              markdown_cell(name) + " |";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace detail
 
 inline std::string markdown_report(const StudyFindings& f) {
@@ -188,29 +233,7 @@ inline std::string markdown_report(const StudyFindings& f) {
                                      : "") +
             "\n";
   }
-  if (!f.selected.empty()) {
-    text +=
-        "\nWhich setting of a method would be chosen, and what it reaches on the test texts, %:\n\n"
-        "| method | settings |";
-    for (const Criterion criterion : all_criteria)
-      text += std::string(" ") + name_of(criterion) + " |";
-    text += "\n|---|---|---|---|---|---|\n";
-    for (const SelectedSetting& method : f.selected) {
-      text += "| " + detail::markdown_cell(method.method) + " | " +
-              std::to_string(method.settings) + " |";
-      for (const auto& chosen : method.chosen) {
-        if (!chosen) {
-          text += " - |";
-          continue;
-        }
-        const std::string& name = study.compositions[*chosen].name;
-        const auto* line = line_of(f.test, name);
-        text += " " + (line != nullptr ? mean_and_spread(line->accuracy) : std::string("?")) +
-                ": " + detail::markdown_cell(name) + " |";
-      }
-      text += "\n";
-    }
-  }
+  text += detail::markdown_criteria(f) + detail::markdown_selection(f);
   for (const std::string& note : study.notes) text += "\n" + shown(note, 600) + "\n";
   if (!study.command.empty())
     text += "\nMade by " + study.made_by + "; run it again with:\n\n    " + study.command + "\n";

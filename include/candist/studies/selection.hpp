@@ -27,6 +27,9 @@ enum class Criterion {
 };
 inline constexpr std::array all_criteria{Criterion::covering_rate, Criterion::approximated_accuracy,
                                          Criterion::valid_accuracy, Criterion::oracle};
+/// Those that held-out candidates suffice for.
+inline constexpr std::array criteria_without_gold{Criterion::covering_rate,
+                                                  Criterion::approximated_accuracy};
 inline const char* name_of(Criterion criterion) {
   constexpr std::array names{"covering rate", "approximated accuracy", "validation labels",
                              "oracle"};
@@ -41,15 +44,18 @@ struct SelectedSetting {
   std::array<std::optional<std::size_t>, 4> chosen;
 };
 
+/// The mean of a criterion over the runs; nullopt where one lacks the figure or there is none.
+inline std::optional<double> criterion_mean(const Study& study,
+                                            const StudiedComposition& composition,
+                                            Criterion criterion);
 /// One entry a method that has several compositions, in the study's order. Ties go to the first.
 inline std::vector<SelectedSetting> select_settings(const Study& study);
 
 // ---- definitions
 
-namespace detail {
-/// The mean over runs; nullopt where one lacks the figure or there is none.
-inline std::optional<double> mean_of(const Study& study, const StudiedComposition& composition,
-                                     Criterion criterion) {
+inline std::optional<double> criterion_mean(const Study& study,
+                                            const StudiedComposition& composition,
+                                            Criterion criterion) {
   double sum = 0.0;
   for (const FinishedRun& run : composition.runs) {
     std::optional<double> figure;
@@ -73,7 +79,6 @@ inline std::optional<double> mean_of(const Study& study, const StudiedCompositio
   if (composition.runs.empty()) return std::nullopt;
   return sum / static_cast<double>(composition.runs.size());
 }
-}  // namespace detail
 
 inline std::vector<SelectedSetting> select_settings(const Study& study) {
   std::vector<SelectedSetting> methods;
@@ -92,7 +97,7 @@ inline std::vector<SelectedSetting> select_settings(const Study& study) {
       bool complete = true;
       for (std::size_t i = 0; i < study.compositions.size(); ++i) {
         if (study.compositions[i].method != method.method) continue;
-        const auto mean = detail::mean_of(study, study.compositions[i], criterion);
+        const auto mean = criterion_mean(study, study.compositions[i], criterion);
         complete = complete && mean.has_value();
         if (!mean || (chosen && *mean <= best)) continue;
         best = *mean;
