@@ -331,6 +331,10 @@ int ablate(const Arguments& arguments) {
     throw InputError("--reference: found " + quoted(call.reference) +
                      ", expected one of: " + shown(known, 400));
   }
+  if (fs::exists(out / "results.jsonl") && !fs::exists(out / "runs")) {
+    throw InputError((out / "results.jsonl").string(), 0, "results without the folder runs/",
+                     "a folder that is new or was made by this version; name another --out");
+  }
   make_folder(out);
   StudyOutcome outcome;
   try {

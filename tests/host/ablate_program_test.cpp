@@ -225,6 +225,11 @@ TEST_CASE("ablate: wrong grids, changed inputs, broken folders, runs that fail",
   check_refused(folder, study + "--hold-out 1", "--hold-out: found 1");
   check_refused(folder, study + "--candidates ann.jsonl,nothing.jsonl", "cannot be specified");
   CHECK_FALSE(fs::exists(folder / "study"));
+  fs::create_directories(folder / "old");
+  folder.file("old/results.jsonl", "{}\n");
+  check_refused(folder, "ablate " + inputs + "--out old --method average",
+                "old/results.jsonl: found results without the folder runs/");
+  CHECK(read_file(folder / "old/results.jsonl") == "{}\n");
 
   REQUIRE(candist_program(folder, study + "--method average --seed 1,2").code == 0);
   folder.file("train.jsonl", read_file(folder / "train.jsonl") + "\n");

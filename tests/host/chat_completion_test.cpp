@@ -5,7 +5,7 @@
 #include <random>
 
 #include "candist/chat/endpoint_message.hpp"
-#include "candist/chat/fingerprint.hpp"
+#include "candist/fingerprint.hpp"
 #include "support/catch.hpp"
 
 using namespace candist;

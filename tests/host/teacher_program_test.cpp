@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "candist/chat/fingerprint.hpp"
+#include "candist/fingerprint.hpp"
 #include "support/teacher.hpp"
 
 using namespace candist::testing;

@@ -32,7 +32,7 @@
 #include <utility>
 #include <vector>
 
-#include "candist/chat/fingerprint.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist::testing {
 

@@ -20,7 +20,6 @@
 #include "candist/chat/batch_file.hpp"
 #include "candist/chat/chat_client.hpp"
 #include "candist/chat/chat_completion.hpp"
-#include "candist/chat/fingerprint.hpp"
 #include "candist/chat/journal.hpp"
 #include "candist/chat/prompt.hpp"
 #include "candist/chat/reply_ledger.hpp"
@@ -31,6 +30,7 @@
 #include "candist/data/dataset.hpp"
 #include "candist/data/vote_tensor.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

@@ -14,7 +14,6 @@
 
 #include "candist/chat/chat_client.hpp"
 #include "candist/chat/chat_completion.hpp"
-#include "candist/chat/fingerprint.hpp"
 #include "candist/chat/price.hpp"
 #include "candist/chat/prompt.hpp"
 #include "candist/chat/reply_ledger.hpp"
@@ -22,6 +21,7 @@
 #include "candist/data/annotations.hpp"
 #include "candist/data/vote_tensor.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "candist/chat/chat_completion.hpp"
-#include "candist/chat/fingerprint.hpp"
 #include "candist/data/atomic_file.hpp"
 #include "candist/data/jsonl.hpp"
 #include "candist/data/string_column.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "candist/chat/fingerprint.hpp"
 #include "candist/chat/prompt.hpp"
 #include "candist/counter_rng.hpp"
 #include "candist/data/atomic_file.hpp"
@@ -25,6 +24,7 @@
 #include "candist/data/label_space.hpp"
 #include "candist/data/line_reader.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

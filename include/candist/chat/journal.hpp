@@ -16,9 +16,9 @@
 
 #include "candist/chat/chat_completion.hpp"
 #include "candist/chat/durable_file.hpp"
-#include "candist/chat/fingerprint.hpp"
 #include "candist/data/line_reader.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

@@ -18,12 +18,12 @@
 #include "candist/chat/answer_parser.hpp"
 #include "candist/chat/candidate_weights.hpp"
 #include "candist/chat/chat_completion.hpp"
-#include "candist/chat/fingerprint.hpp"
 #include "candist/chat/journal.hpp"
 #include "candist/chat/prompt.hpp"
 #include "candist/data/dataset.hpp"
 #include "candist/data/string_index.hpp"
 #include "candist/error.hpp"
+#include "candist/fingerprint.hpp"
 
 namespace candist {
 

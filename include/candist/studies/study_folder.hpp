@@ -17,7 +17,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -28,25 +27,16 @@
 #include "candist/data/atomic_file.hpp"
 #include "candist/data/json_object_file.hpp"
 #include "candist/data/label_file.hpp"
+#include "candist/fingerprint.hpp"
 #include "candist/studies/file_lock.hpp"
 #include "candist/studies/study.hpp"
 
 namespace candist {
 
-/// 16 hex digits that stand for everything that decides the result of a run (FNV-1a over the JSON).
-/// StudyFolder checks that two runs never share them.
-inline std::string run_id(const nlohmann::json& fingerprint) {
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (const char c : fingerprint.dump()) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001B3u;
-  }
-  hash ^= hash >> 32;  // FNV's high bits mix late
-  hash *= 0x9E3779B97F4A7C15u;
-  hash ^= hash >> 29;
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+/// 16 hex digits that stand for everything that decides the result of a run. StudyFolder checks that
+/// two runs never share them.
+inline std::string run_id(const nlohmann::json& decisive) {
+  return hex_digits(fingerprint(decisive.dump()).high);
 }
 
 namespace detail {
