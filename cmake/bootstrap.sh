@@ -34,7 +34,7 @@ trap 'code=$?; [ $code -eq 0 ] || printf "\ncandist: FAILED: %s, while %s (exit 
 
 packages=(g++ cmake ninja-build git ca-certificates libeigen3-dev libxtensor-dev libboost-program-options-dev
   nlohmann-json3-dev libsimdjson-dev libutf8proc-dev libcurl4-openssl-dev wordnet-base)
-[ "$job" != test ] || packages+=(catch2 libboost-context-dev)
+[ "$job" != test ] || packages+=(catch2 libboost-context-dev chromium openmpi-bin)
 [ "$job" != bench ] || packages+=(fasttext)
 [ "$pretrained" != yes ] || packages+=(python3 python3-pip)
 

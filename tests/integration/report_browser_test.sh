@@ -5,7 +5,7 @@
 # The HTML report of a study in a real browser, in light and dark, 360, 768 and 1280 wide: nothing on the console,
 # nothing loaded, no scrolling sideways, text that can be read, tables that sort, everything within reach of the
 # keyboard, and nothing missing without scripts. Then pages broken on purpose, each of which must be found out.
-# Skipped (77) without Chromium or Chrome (PATH, or CANDIST_BROWSER=PROGRAM).
+# Skipped (77) without a Chromium or Chrome that starts (PATH, or CANDIST_BROWSER=PROGRAM).
 #   bash report_browser_test.sh REPORT.html
 set -euo pipefail
 [ $# -eq 1 ] && [ -s "$1" ] || { echo "report_browser_test: expected one argument, the report as an HTML file" >&2; exit 2; }
@@ -23,6 +23,13 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# A browser that cannot even show an empty page (no sandbox, no memory) says nothing about the report.
+if ! timeout 60 "$browser" --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$work/start" \
+  --dump-dom 'data:text/html,<p>started</p>' 2>"$work/start.txt" | grep -q started; then
+  echo "report_browser_test: SKIPPED: $browser does not start here: $(grep -v '^$' "$work/start.txt" | tail -n 1)"
+  exit 77
+fi
 
 # The page is looked at from outside, through frames, so that it is the very file under test. A frame can be narrower
 # than a browser's window; a sandboxed one runs no scripts.
