@@ -11,6 +11,7 @@
 #include "candist/studies/grid.hpp"
 #include "candist/studies/report_data.hpp"
 #include "candist/studies/run_study.hpp"
+#include "candist/studies/study_pictures.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -206,6 +207,16 @@ TEST_CASE("reports quote what is foreign and show every run", "[studies]") {
   CHECK(json["compositions"][1]["test_comparison"]["p_seeds_holm"].is_null());
   CHECK(csv_of({{{"a", 1}, {"b", "x\"y"}}, {{"a", nullptr}, {"c", 2.5}, {"d", {1, 2}}}}) ==
         "a,b,c\n1,\"x\"\"y\",\n,,2.5\n");
+  const std::string accuracy = accuracy_picture(findings);
+  for (const char* words : {"<svg xmlns=\"http://www.w3.org/2000/svg\"", "a|b_c &amp; 50%", "other",
+                            "Accuracy on the test texts, per cent"})
+    CHECK(accuracy.find(words) != std::string::npos);
+  CHECK(curves_picture(findings).empty());  // nobody judged the epochs
+  for (StudiedComposition& composition : world.study.compositions) {
+    for (FinishedRun& run : composition.runs)
+      run.epochs = {{.loss = 1.0, .test_accuracy = 0.5}, {.loss = 0.5, .test_accuracy = 0.75}};
+  }
+  CHECK(curves_picture(StudyFindings(world.study)).find("ends at 75") != std::string::npos);
   CHECK(p_value(0.0004) == "< 0.001");
   CHECK(p_value(std::nullopt) == "-");
 }

@@ -167,8 +167,8 @@ inline std::string rank_markdown(const RankReport& report) {
 
 namespace detail {
 
-/// An svg element in classes of the page's style sheet: axis, name, s0. `style` comes first in it.
-inline std::string rank_diagram(const RankReport& report, const std::string& style) {
+/// An svg element in classes of the page's style sheet: axis, name, s0.
+inline std::string rank_diagram(const RankReport& report) {
   const std::size_t k = report.compositions.size();
   const std::size_t on_the_right = (k + 1) / 2;
   const double cd = report.ranks.critical_difference;
@@ -234,22 +234,13 @@ inline std::string rank_diagram(const RankReport& report, const std::string& sty
   return svg_head("cd", "Mean ranks of the compositions, joined by bars where not told apart",
                   "Critical difference: " + ascii_fixed(cd, 2) + " ranks.", right_end + columns[1],
                   first_row + row * static_cast<double>(on_the_right - 1) + 14) +
-         style + marks + "<g class=\"s0\">" + bars + "</g></svg>";
+         marks + "<g class=\"s0\">" + bars + "</g></svg>";
 }
 
 }  // namespace detail
 
 inline std::string critical_difference_svg(const RankReport& report) {
-  // Plain colours: programs that turn SVG into PDF know no variables.
-  std::string svg = detail::rank_diagram(
-      report,
-      "<style>svg{color:#1a1e23;font-family:Helvetica,Arial,sans-serif}"
-      "text{fill:#59626d;font-size:11px}.name{fill:#1a1e23;font-size:12px}"
-      ".axis{stroke:#7a838e}.paper{fill:#fff}.s0{color:#0b6fb3}@media "
-      "(prefers-color-scheme:dark){svg{color:#e7eaee}text{fill:#a3acb8}.name{fill:#e7eaee}"
-      ".paper{fill:#14171b}.s0{color:#5fb2f2}}</style>"
-      "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
-  return svg.insert(4, " xmlns=\"http://www.w3.org/2000/svg\"") + "\n";
+  return svg_file(detail::rank_diagram(report));
 }
 
 inline std::string rank_page(const RankReport& report) {
@@ -271,7 +262,7 @@ inline std::string rank_page(const RankReport& report) {
                    "The best is on the right. A thick bar joins compositions that are not told "
                    "apart: their mean ranks differ by no more than the critical difference.") +
       in_scroll("Critical difference diagram",
-                "<figure>" + detail::rank_diagram(report, "") + "</figure>") +
+                "<figure>" + detail::rank_diagram(report) + "</figure>") +
       "</section>\n<section>\n" +
       section_head("Every data set", "Accuracy on the " + std::string(name_of(report.judged)) +
                                          ", the mean over seeds, and the rank below it. "

@@ -92,56 +92,70 @@ inline std::string shown_value(const std::optional<double>& value, ChartUnit uni
 }
 
 /// Curves of one figure, by composition: heading, chart, legend, and the numbers folded away.
-template <class Figure>
-std::string epoch_figure(const ReportView& view, const EpochChart& what, Figure figure) {
+/// The chart of a figure by epoch, and whose lines it shows.
+struct EpochLines {
+  LineChart chart;
   std::vector<const RankedComposition*> shown;
+  std::size_t left_out = 0;  ///< compositions that have the figure and no line
+};
+
+template <class Figure>
+EpochLines epoch_lines(const ReportView& view, const EpochChart& what, Figure figure) {
+  EpochLines result;
   std::vector<Curve> curves;
-  std::size_t left_out = 0;
   std::size_t epochs = 0;
   for (const RankedComposition& one : view.ranked) {
     Curve curve = curve_of(*one.composition, figure);
     if (!curve.known()) continue;
-    if (shown.size() == static_cast<std::size_t>(chart_looks)) {
-      ++left_out;
+    if (result.shown.size() == static_cast<std::size_t>(chart_looks)) {
+      ++result.left_out;
       continue;
     }
     epochs = std::max(epochs, curve.mean.size());
-    shown.push_back(&one);
+    result.shown.push_back(&one);
     curves.push_back(std::move(curve));
   }
-  if (shown.empty()) return {};
   const std::vector<std::size_t> at = shown_epochs(epochs);
-  const std::vector<int> looks = looks_of(shown);
-  LineChart chart{what.id, what.heading, {}, "epoch", {}, what.unit, {}, what.y_range};
+  const std::vector<int> looks = looks_of(result.shown);
+  LineChart& chart = result.chart;
+  chart = {what.id, what.heading, {}, "epoch", {}, what.unit, {}, what.y_range};
   for (const std::size_t epoch : at) chart.x_names.push_back(std::to_string(epoch + 1));
-  std::string rows;
-  for (std::size_t i = 0; i < shown.size(); ++i) {
-    ChartLine line{shown[i]->composition->name,
-                   std::to_string(shown[i]->rank),
-                   looks[i],
-                   only(curves[i].mean, at),
-                   {}};
-    if (shown[i]->composition->runs.size() > 1 && shown.size() <= 4 &&
+  for (std::size_t i = 0; i < result.shown.size(); ++i) {
+    const RankedComposition& one = *result.shown[i];
+    ChartLine line{
+        one.composition->name, std::to_string(one.rank), looks[i], only(curves[i].mean, at), {}};
+    if (one.composition->runs.size() > 1 && result.shown.size() <= 4 &&
         std::all_of(line.y.begin(), line.y.end(), [](const auto& y) { return y.has_value(); }))
       line.band = only(curves[i].range, at);
     const auto last =
         std::find_if(line.y.rbegin(), line.y.rend(), [](const auto& y) { return y.has_value(); });
-    chart.description += shown[i]->composition->name + " ends at " + shown_value(*last, what.unit) +
+    chart.description += one.composition->name + " ends at " + shown_value(*last, what.unit) +
                          (what.unit == ChartUnit::share ? " %. " : ". ");
     chart.lines.push_back(std::move(line));
   }
-  for (std::size_t k = 0; k < at.size(); ++k) {
+  return result;
+}
+
+template <class Figure>
+std::string epoch_figure(const ReportView& view, const EpochChart& what, Figure figure) {
+  const EpochLines lines = epoch_lines(view, what, figure);
+  if (lines.shown.empty()) return {};
+  const LineChart& chart = lines.chart;
+  std::string rows;
+  for (std::size_t k = 0; k < chart.x_names.size(); ++k) {
     rows += "<tr><th scope=\"row\" class=\"n\">" + chart.x_names[k] + "</th>";
     for (const ChartLine& line : chart.lines)
       rows += number_cell(shown_value(k < line.y.size() ? line.y[k] : std::nullopt, what.unit));
     rows += "</tr>";
   }
   std::vector<std::string> heads{"#Epoch"};
-  for (const RankedComposition* one : shown) heads.push_back("#" + ranked_name(*one));
-  std::string html = "<figure><h3>" + what.heading + "</h3>" + svg_of(chart) + chart_key(shown);
-  if (left_out > 0)
-    html += "<figcaption>The " + std::to_string(shown.size()) + " most accurate compositions; " +
-            std::to_string(left_out) + " more are left out.</figcaption>";
+  for (const RankedComposition* one : lines.shown) heads.push_back("#" + ranked_name(*one));
+  std::string html =
+      "<figure><h3>" + what.heading + "</h3>" + svg_of(chart) + chart_key(lines.shown);
+  if (lines.left_out > 0)
+    html += "<figcaption>The " + std::to_string(lines.shown.size()) +
+            " most accurate compositions; " + std::to_string(lines.left_out) +
+            " more are left out.</figcaption>";
   return html +
          in_details("The figures", in_scroll(what.heading + ", figures",
                                              "<table>" + table_head(heads) + "<tbody>" + rows +

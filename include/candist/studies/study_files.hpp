@@ -5,19 +5,22 @@
 #include <array>
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "candist/data/atomic_file.hpp"
 #include "candist/studies/report_data.hpp"
 #include "candist/studies/report_page.hpp"
 #include "candist/studies/report_selection.hpp"
 #include "candist/studies/report_text.hpp"
+#include "candist/studies/study_pictures.hpp"
 
 namespace candist {
 
 /// What write_reports writes.
-inline constexpr std::array report_files{"summary.md", "summary.json", "table.tex", "report.html"};
+inline constexpr std::array report_files{"summary.md",  "summary.json", "table.tex",
+                                         "report.html", "accuracy.svg", "learning_curves.svg"};
 
-/// Writes summary.md, summary.json, table.tex and report.html of a study, whole or under way, into a
+/// Writes them of a study (pictures where its texts have gold labels), whole or under way, into a
 /// folder; equal studies give equal bytes. Throws what AtomicFile throws.
 inline void write_reports(const std::filesystem::path& folder, const StudyFindings& findings) {
   const auto put = [&](const char* name, const std::string& text) {
@@ -30,6 +33,16 @@ inline void write_reports(const std::filesystem::path& folder, const StudyFindin
   put(report_files[2], latex_table(findings));
   put(report_files[3],
       report_page(*findings.study, findings.test, findings.train, {selection_section(findings)}));
+  const auto put_picture = [&](const char* name, const std::string& picture) {
+    std::error_code ignored;
+    if (picture.empty()) {
+      std::filesystem::remove(folder / name, ignored);  // of a study that could be judged
+    } else {
+      put(name, picture);
+    }
+  };
+  put_picture(report_files[4], accuracy_picture(findings));
+  put_picture(report_files[5], curves_picture(findings));
 }
 
 }  // namespace candist

@@ -41,6 +41,7 @@ struct LineChart {
   std::optional<std::pair<double, double>> y_range;  ///< else what the lines need
   double width = 420.0;
   double height = 260.0;
+  double label_width = 26.0;  ///< room for the lines' labels, where they have some
 };
 inline std::string svg_of(const LineChart& chart);
 
@@ -99,12 +100,10 @@ inline std::string svg_of(const LineChart& chart) {
   const double step = ticks[1] - ticks[0];
   const bool labelled = std::any_of(chart.lines.begin(), chart.lines.end(),
                                     [](const ChartLine& line) { return !line.label.empty(); });
-  const Plot plot{chart.unit == ChartUnit::share ? 50.0 : 42.0,
-                  10.0,
-                  chart.width - (labelled ? 26.0 : 8.0),
-                  chart.height - 36.0,
-                  {0.0, std::max(static_cast<double>(count) - 1.0, 1.0)},
-                  {ticks.front(), ticks.back()}};
+  const Plot plot{
+      chart.unit == ChartUnit::share ? 50.0 : 42.0,           10.0,
+      chart.width - (labelled ? chart.label_width : 8.0),     chart.height - 36.0,
+      {0.0, std::max(static_cast<double>(count) - 1.0, 1.0)}, {ticks.front(), ticks.back()}};
   const auto x_of = [&](std::size_t x) {
     return count == 1 ? (plot.left + plot.right) / 2 : plot.x(static_cast<double>(x));
   };
