@@ -90,12 +90,27 @@ bool read_call(const Arguments& arguments, Call& call) {
   if (keep_models) call.study.models = StudyCall::Models::kept;
   if (call.output.quiet) call.study.progress = ProgressBar::Output::silent;
   if (!candidates.empty()) call.candidates = split_list("--candidates", candidates);
+  for (const std::string& argument : arguments) {
+    if (shown(argument, 4096).find("\\x") == std::string::npos) continue;
+    throw InputError("ablate: found " + quoted(argument) +
+                     ", expected UTF-8, for the reports hold the command");
+  }
   make_absolute(call.base.files);
   for_each_option(call.base, [&](const char* key, auto&, const char*) {
     const std::string name = option_of(key).substr(2);
     if (is_given(values, name))
       call.lists.emplace_back(key, split_list(option_of(key), values[name].as<std::string>()));
   });
+  std::string varied;
+  for (const auto& [key, listed] : call.lists) {
+    if (!is_seed(key) || listed.size() < 2) continue;
+    if (!varied.empty())
+      throw InputError(
+          option_of(key) + ": found several values beside several of " + option_of(varied) +
+          ", expected one kind of seed to vary: combinations of two are no independent "
+          "runs");
+    varied = key;
+  }
   // Seeds change slowest: one run of every composition first, so that the table so far compares all.
   std::stable_partition(call.lists.begin(), call.lists.end(),
                         [](const auto& list) { return is_seed(list.first); });
@@ -172,7 +187,7 @@ std::vector<std::string> teacher_names(const std::vector<std::string>& files) {
   std::vector<std::string> names;
   std::set<std::string> different;
   for (const std::string& file : files) {
-    names.push_back(fs::path(file).stem().string());
+    names.push_back(shown(fs::path(file).stem().string(), 60));
     different.insert(names.back());
   }
   if (files.size() < 2) return std::vector<std::string>(files.size());
@@ -310,6 +325,13 @@ int ablate(const Arguments& arguments) {
     corpora[i].inputs = contents_of(files[i]);
     corpora[i].cache = corpora.front().cache;
     if (!teachers.empty()) corpora[i].teacher_name = teachers[i];
+    for (std::size_t before = 0; before < i; ++before) {
+      if (corpora[before].inputs["candidates"]["hash"] != corpora[i].inputs["candidates"]["hash"])
+        continue;
+      throw InputError("--candidates: found the content of " +
+                       shown(files[before].candidates, 200) + " again in " +
+                       shown(files[i].candidates, 200) + ", expected every file once");
+    }
   }
   const std::vector<ProgramRun> runs = runs_of(call, corpora);
   Study study;
@@ -324,8 +346,9 @@ int ablate(const Arguments& arguments) {
         return run.composition == call.reference;
       })) {
     std::string known;
+    std::set<std::string> listed;
     for (const ProgramRun& run : runs) {
-      if (known.find(run.composition) == std::string::npos)
+      if (listed.insert(run.composition).second)
         known += (known.empty() ? "" : "; ") + run.composition;
     }
     throw InputError("--reference: found " + quoted(call.reference) +

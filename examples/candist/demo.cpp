@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "candist/candidates/statistics.hpp"
@@ -69,46 +68,58 @@ struct Entry {
 /// Its name among the study's compositions.
 std::string composition_of(const Entry& entry) { return entry.method + ", " + entry.annotations; }
 
-/// "0.8 points better than average (95 % interval 0.3 to 1.3)": what paired differences show.
-std::string in_words(const std::vector<double>& differences, const std::string& rival) {
-  const Summary s = summarize(differences);
-  const double low = 100.0 * (s.mean - s.interval);
-  const double high = 100.0 * (s.mean + s.interval);
-  char text[200];
-  if (low <= 0.0 && high >= 0.0) {
-    std::snprintf(text, sizeof text,
-                  "not clearly better or worse than %s (%+.1f points, 95 %% interval %.1f to %.1f)",
-                  rival.c_str(), 100.0 * s.mean, low, high);
+/// The part of the study that one verdict is about: the compositions of a prompt, compared with
+/// CanDist, which was named beforehand; and the teacher's first labels as one more, each seed the same.
+Study part_of(const Study& study, const std::string& annotations, const char* with_teacher) {
+  Study part = study;
+  part.reference = composition_of({annotations, "candist", {}, {}});
+  std::erase_if(part.compositions, [&](const StudiedComposition& composition) {
+    return !composition.name.ends_with(", " + annotations);
+  });
+  if (with_teacher == nullptr) return part;
+  StudiedComposition first = part.compositions.front();
+  first.name = with_teacher;
+  for (FinishedRun& run : first.runs) {
+    for (std::int64_t row = 0; row < first.teacher->rows(); ++row)
+      run.train.labels[static_cast<std::size_t>(row)] = first.teacher->single(row);
+  }
+  part.compositions.push_back(std::move(first));
+  return part;
+}
+
+/// "1.3 points better than average, more than chance": CanDist beside another, as a comparison with
+/// it as the reference found.
+std::string in_words(const Comparison& comparison, const std::string& composition,
+                     const std::string& rival) {
+  const ComparedComposition& line = *line_of(comparison, composition);
+  char text[240];
+  const double points = -100.0 * *line.difference;
+  if (line.standing == ComparedComposition::Standing::unclear) {
+    std::snprintf(
+        text, sizeof text,
+        "not clearly better or worse than %s (%+.1f points, p over seeds %s, over texts %s)",
+        rival.c_str(), points, p_value(line.p_seeds).c_str(), p_value(line.p_texts).c_str());
   } else {
-    const bool better = s.mean > 0.0;
-    std::snprintf(text, sizeof text, "%.1f points %s than %s (95 %% interval %.1f to %.1f)",
-                  std::abs(100.0 * s.mean), better ? "better" : "worse", rival.c_str(),
-                  better ? low : -high, better ? high : -low);
+    std::snprintf(text, sizeof text, "%.1f points %s than %s (p over seeds %s, over texts %s)",
+                  std::abs(points), points > 0.0 ? "better" : "worse", rival.c_str(),
+                  p_value(line.p_seeds).c_str(), p_value(line.p_texts).c_str());
   }
   return text;
 }
 
-std::vector<double> paired(const std::vector<double>& ours, const std::vector<double>& theirs) {
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < ours.size(); ++i)  // one figure stands for all seeds
-    differences.push_back(ours[i] - (theirs.size() == 1 ? theirs[0] : theirs[i]));
-  return differences;
-}
-
 /// Says what the figures show, whatever they show: CanDist on test texts against the better of
 /// distillation and average, and on the training texts against the teacher's first label.
-std::string verdict(const std::vector<Entry>& entries, const std::string& annotations) {
-  std::map<std::string, const Entry*> by_method;
-  for (const Entry& entry : entries) {
-    if (entry.annotations == annotations) by_method[entry.method] = &entry;
-  }
-  const auto mean = [&](const char* method) { return summarize(by_method[method]->test).mean; };
+std::string verdict(const Study& study, const std::string& annotations) {
+  const auto test = compare(part_of(study, annotations, nullptr), Judged::test_texts);
+  const auto train = compare(part_of(study, annotations, teacher), Judged::training_texts);
+  const auto name = [&](const char* method) {
+    return composition_of({annotations, method, {}, {}});
+  };
+  const auto mean = [&](const char* method) { return line_of(test, name(method))->accuracy.mean; };
   const char* rival = mean("average") > mean("distillation") ? "average" : "distillation";
-  const Entry& candist = *by_method["candist"];
   return annotations + ": CanDist's labels of unseen texts are " +
-         in_words(paired(candist.test, by_method[rival]->test), rival) +
-         "; its labels of the training texts are " +
-         in_words(paired(candist.train, by_method[teacher]->train), "the " + std::string(teacher));
+         in_words(*test, name(rival), rival) + "; its labels of the training texts are " +
+         in_words(*train, teacher, "the " + std::string(teacher));
 }
 
 }  // namespace
@@ -262,8 +273,8 @@ int demo(const Arguments& arguments) {
   }
   std::string verdicts;
   for (const char* prompt : prompts)
-    verdicts += (verdicts.empty() ? "" : "\n") + verdict(entries, prompt) + ".";
-  if (seeds < 2) verdicts = "No verdict: one seed shows no spread; give --seeds 2 or more.";
+    verdicts += (verdicts.empty() ? "" : "\n") + verdict(outcome.study, prompt) + ".";
+  if (seeds < 2) verdicts = "No verdict: one seed shows no spread; give --seeds 3 or more.";
   const nlohmann::json result{
       {"lines", lines}, {"verdict", verdicts}, {"seeds", seeds}, {"out", shown(output.out, 4096)}};
   write_json(out / "results.json", result);

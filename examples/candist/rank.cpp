@@ -25,6 +25,7 @@ struct StudyScores {
   std::string name;    ///< of the data set, in tables
   nlohmann::json summary;
   std::vector<std::pair<std::string, double>> means;  ///< of compositions, over seeds
+  std::set<std::string> from_gold;                    ///< those that learn from gold labels
 
   fs::path file() const { return fs::path(folder) / "summary.json"; }
   const double* mean_of(const std::string& composition) const {
@@ -106,6 +107,7 @@ StudyScores read_study(const std::string& folder, Judged judged) {
     if (!mean->is_number() || !(mean->get<double>() >= 0.0 && mean->get<double>() <= 1.0))
       refuse(study, "a \"" + key + "\" of " + quoted(name) + " that is no share");
     study.means.emplace_back(name, mean->get<double>());
+    if (line.contains("learns_from") && line["learns_from"] == "gold") study.from_gold.insert(name);
   }
   count_in(study, "runs_done");
   count_in(study, "runs_planned");
@@ -176,6 +178,13 @@ std::vector<std::string> common_compositions(const std::vector<StudyScores>& stu
   }
   std::vector<std::string> common;
   for (const std::string& name : all) {
+    const bool gold = std::any_of(studies.begin(), studies.end(), [&](const StudyScores& study) {
+      return study.from_gold.contains(name);
+    });
+    if (gold) {
+      notes.push_back(name + " is left out: it learns from gold labels, a ceiling and no rival");
+      continue;
+    }
     std::string lacking;
     for (const StudyScores& study : studies) {
       if (study.mean_of(name) == nullptr) lacking += (lacking.empty() ? "" : ", ") + study.name;

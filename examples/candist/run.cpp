@@ -10,8 +10,10 @@
 
 #include "candist/annotators/gold.hpp"
 #include "candist/candidates/statistics.hpp"
+#include "candist/config.hpp"
 #include "candist/metrics/calibration.hpp"
 #include "input_files.hpp"
+#include "run_folder.hpp"
 #include "train.hpp"
 
 namespace candist::program {
@@ -26,11 +28,17 @@ Annotations labels_to_learn(const MethodNames& names, LabelSource source, const 
   }
   Annotations labels =
       source == LabelSource::single ? corpus.annotations->singles_only() : *corpus.annotations;
+  return labels;
+}
+
+/// Throws InputError where no row has a label.
+void expect_labels(const Annotations& labels, const std::string& method, const Corpus& corpus,
+                   const char* where) {
   for (std::int64_t row = 0; row < labels.rows(); ++row) {
-    if (!labels.labels(row).empty()) return labels;
+    if (!labels.labels(row).empty()) return;
   }
-  throw InputError(corpus.train.source, 0, "no text with a candidate label",
-                   "annotations that --method " + names.method + " can learn from");
+  throw InputError(corpus.train.source, 0, std::string("no text with a candidate label") + where,
+                   "annotations that --method " + method + " can learn from");
 }
 
 /// The training texts, in order, that a student of these settings is judged by and does not learn
@@ -39,7 +47,7 @@ std::vector<std::int64_t> held_out_rows(const RunSettings& settings, std::int64_
   if (!settings.hold_out) return {};
   std::vector<std::int64_t> chosen = random_order(rows, 1, RandomPurpose::data_split, 0);
   chosen.resize(static_cast<std::size_t>(
-      std::ceil(static_cast<double>(*settings.hold_out) * static_cast<double>(rows))));
+      std::floor(static_cast<double>(*settings.hold_out) * static_cast<double>(rows))));
   std::sort(chosen.begin(), chosen.end());
   return chosen;
 }
@@ -60,15 +68,28 @@ Annotations without(const Annotations& labels, const std::vector<std::int64_t>& 
   return rest;
 }
 
-/// Name and content of what a student starts from; a large file is read once, not for every run.
-nlohmann::json pretrained_weights(const std::string& folder) {
+/// What the student learns from. Throws InputError where that is nothing.
+Annotations labels_of_run(const RunSettings& settings, const Corpus& corpus) {
+  const MethodNames names = method_names(settings);
+  const Annotations all = labels_to_learn(names, learns_from(settings), corpus);
+  expect_labels(all, names.method, corpus, "");
+  Annotations rest = without(all, held_out_rows(settings, corpus.train.rows()));
+  expect_labels(rest, names.method, corpus, " that --hold-out leaves");
+  return rest;
+}
+
+/// Every file of what a student starts from; a large one is read once, not for every run.
+nlohmann::json pretrained_files(const std::string& folder) {
   static std::mutex mutex;
   static std::map<std::string, nlohmann::json> known;
   const std::lock_guard lock(mutex);
   nlohmann::json& content = known[folder];
   if (content.is_null()) {
-    const std::filesystem::path weights = std::filesystem::path(folder) / "model.safetensors";
-    content = content_of(std::filesystem::exists(weights) ? weights : weights.parent_path());
+    content = nlohmann::json::object();
+    for (const std::string& name : model_files()) {
+      const std::filesystem::path file = std::filesystem::path(folder) / name;
+      if (std::filesystem::is_regular_file(file)) content[name] = content_of(file);
+    }
   }
   return content;
 }
@@ -94,14 +115,12 @@ nlohmann::json fingerprint_of(const RunSettings& settings, const nlohmann::json&
   decisive.erase("threads");
   for_each_file(settings.files,
                 [&](const char* key, const std::string&, const char*) { decisive.erase(key); });
-  if (!settings.pretrained.empty())
-    decisive["pretrained"] = pretrained_weights(settings.pretrained);
-  return {{"settings", decisive}, {"inputs", inputs}};
+  if (!settings.pretrained.empty()) decisive["pretrained"] = pretrained_files(settings.pretrained);
+  return {{"settings", decisive}, {"inputs", inputs}, {"candist", CANDIST_VERSION}};
 }
 
 void check_run(const RunSettings& settings, const Corpus& corpus) {
-  RunSettings copy = settings;
-  labels_to_learn(method_names(settings), choose(copy).method.labels, corpus);
+  labels_of_run(settings, corpus);
   with_named<Students>(settings.student, [&]<class Listed>() {
     if constexpr (requires { Listed::check(settings, corpus); }) Listed::check(settings, corpus);
   });
@@ -156,9 +175,8 @@ RunResult run(const RunSettings& settings, const Corpus& corpus, EncodingCache& 
               const RunHooks& hooks) {
   RunSettings copy = settings;
   Chosen chosen = choose(copy);
+  Annotations annotations = labels_of_run(settings, corpus);
   std::vector<std::int64_t> held_out = held_out_rows(settings, corpus.train.rows());
-  Annotations annotations =
-      without(labels_to_learn(method_names(settings), chosen.method.labels, corpus), held_out);
   return train(
       settings,
       {std::move(chosen), std::move(annotations), std::move(held_out), settings.word_dropout,

@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "candist/config.hpp"
 #include "candist/data/line_reader.hpp"
@@ -17,6 +18,7 @@
 #include "checkpoint.hpp"
 #include "choose.hpp"
 #include "interruption.hpp"
+#include "options.hpp"
 #include "run_folder.hpp"
 #include "students.hpp"
 
@@ -28,6 +30,20 @@ std::shared_ptr<const Annotations> annotations_of(const ProgramRun& run) {
   const auto& annotations = run.data->corpus.annotations;
   if (!annotations) return nullptr;
   return {std::shared_ptr<const void>(), &*annotations};
+}
+
+/// The same for the same contents of the inputs in another place: without the names of files whose
+/// content is known (of a pipe only the name is).
+nlohmann::json wherever_it_lies(nlohmann::json fingerprint) {
+  const auto drop_name = [](nlohmann::json& file) {
+    if (file.is_object() && file.contains("hash")) file.erase("name");
+  };
+  for (nlohmann::json& file : fingerprint["inputs"]) drop_name(file);
+  nlohmann::json& pretrained = fingerprint["settings"]["pretrained"];
+  if (pretrained.is_object()) {
+    for (nlohmann::json& file : pretrained) drop_name(file);
+  }
+  return fingerprint;
 }
 
 /// A study that is running: its runs by place, and the files they are told in.
@@ -55,9 +71,12 @@ class Reporter {
 
   void add(std::size_t i, TrainedRun trained, const nlohmann::json& fingerprint) {
     const ProgramRun& run = runs_[i];
-    trained.run.again = "candist distill --config " +
-                        (folder_.run_folder(trained.run.id) / "config.json").string() +
-                        " --out NEW_FOLDER";
+    trained.run.again =
+        "candist distill --config " +
+        shell_word(std::filesystem::absolute(folder_.run_folder(trained.run.id) / "config.json")
+                       .lexically_normal()
+                       .string()) +
+        " --out NEW_FOLDER";
     nlohmann::ordered_json& line = lines_[i];
     line["run"] = trained.run.id;
     line["composition"] = run.composition;
@@ -71,9 +90,12 @@ class Reporter {
     finished.insert(finished.begin() + (at - there.begin()), std::move(trained.run));
     there.insert(at, i);
   }
+  /// Is it known what became of the run?
+  bool has(std::size_t i) const { return !lines_[i].is_null() || failures_.contains(i); }
   void fail(std::size_t i, const std::string& reason) {
     failures_[i] =
         runs_[i].composition + ", seed " + runs_[i].seed + " failed: " + shown(reason, 400);
+    study_.failed_runs = failures_.size();
     study_.notes.clear();
     for (const auto& [run, words] : failures_) study_.notes.push_back(words);
   }
@@ -85,8 +107,10 @@ class Reporter {
     due_ = Clock::now() +
            std::max<Clock::duration>(std::chrono::seconds(10), 20 * (Clock::now() - begin));
   }
-  void write() {
+  /// `catch_up`, if any, is called while nobody else reports.
+  void write(const std::function<void()>& catch_up = {}) {
     const FileLock one_at_a_time = folder_.reporting();
+    if (catch_up) catch_up();
     const StudyFindings findings(study_);
     std::string lines;
     std::vector<nlohmann::ordered_json> flat;
@@ -126,22 +150,14 @@ class Reporter {
   std::vector<nlohmann::ordered_json> lines_;
   std::vector<std::vector<std::size_t>> places_;  ///< by composition: which runs it has
   std::map<std::size_t, std::string> failures_;
-  Clock::time_point due_ = Clock::now() + std::chrono::seconds(10);
+  Clock::time_point due_ = Clock::now();
 };
 
-std::vector<EpochFigures> epochs_in(const std::filesystem::path& log) {
-  std::vector<EpochFigures> epochs;
-  LineReader lines(log);
-  std::string_view line;
-  while (lines.next(line)) epochs.push_back(epoch_figures(nlohmann::json::parse(line)));
-  return epochs;
-}
-
-/// A checkpoint of this very run; anything else there is of no use.
-bool has_checkpoint(const std::filesystem::path& folder, const nlohmann::json& fingerprint) {
+/// Is there a checkpoint of this very run, and the log up to it? Anything else is of no use.
+bool can_go_on(const std::filesystem::path& folder, const nlohmann::json& fingerprint) {
   try {
-    read_checkpoint(folder, fingerprint);
-    return true;
+    const Checkpoint there = read_checkpoint(folder / "checkpoint", fingerprint);
+    return read_log(folder / "log.jsonl").size() >= static_cast<std::size_t>(there.where.epoch);
   } catch (const InputError&) {
     return false;
   }
@@ -150,7 +166,8 @@ bool has_checkpoint(const std::filesystem::path& folder, const nlohmann::json& f
 /// One training in its folder.
 TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& planned,
                     const nlohmann::json& fingerprint, StudyCall::Models models,
-                    const std::function<void(std::int64_t)>& on_rows) {
+                    const std::function<void(std::int64_t)>& on_rows,
+                    const std::function<void(const std::string&)>& warn) {
   RunSettings settings = planned.settings;
   settings.threads = 1;
   const Corpus& corpus = planned.data->corpus;
@@ -159,7 +176,7 @@ TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& plann
   RunLog log;
   RunHooks hooks;
   hooks.test_texts = RunHooks::TestTexts::judged_every_epoch;
-  const bool begun = has_checkpoint(checkpoint, fingerprint);
+  const bool begun = can_go_on(folder, fingerprint);
   hooks.checkpoint =
       CheckpointPlan{checkpoint, fingerprint, 60.0,
                      begun ? CheckpointPlan::Start::from_checkpoint : CheckpointPlan::Start::anew,
@@ -169,18 +186,18 @@ TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& plann
     on_rows(corpus.train.rows() * epochs + rows);
   };
   hooks.on_rows = on_rows;
+  hooks.warn = warn;
   hooks.on_epoch = [&](const EpochReport& report, const EpochJudgement& judgement) {
     log.add(report, judgement);
   };
   if (models == StudyCall::Models::kept) hooks.model = folder / "model";
   RunResult result = run(settings, corpus, *planned.data->cache, hooks);
   if (models == StudyCall::Models::kept) write_model_card(folder / "model", settings, corpus);
-  remove_checkpoint(checkpoint);
 
   TrainedRun trained;
   trained.metrics = metrics_of(settings, corpus, result);
   trained.run.seconds = result.seconds;
-  trained.run.epochs = epochs_in(folder / "log.jsonl");
+  trained.run.epochs = read_log(folder / "log.jsonl");
   trained.run.covering_rate = result.held_out.covering_rate();
   trained.run.approximated_accuracy = result.held_out.approximated_accuracy();
   trained.run.valid_accuracy = result.valid_accuracy;
@@ -213,7 +230,8 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   std::string grid;
   for (const ProgramRun& run : runs) {
     StudyJob job;
-    job.planned = {run.composition, run.seed, fingerprint_of(run.settings, run.data->inputs)};
+    job.planned = {run.composition, run.seed,
+                   wherever_it_lies(fingerprint_of(run.settings, run.data->inputs))};
     job.memory = estimated_memory(run.settings, run.data->corpus);
     job.teacher = annotations_of(run);
     grid += job.planned.id();
@@ -229,6 +247,19 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   if (call.progress == ProgressBar::Output::shown) {
     std::fprintf(stderr, "candist %s: %zu runs, %zu of them done before\n",
                  call.progress_title.c_str(), runs.size(), outcome.done_before);
+  }
+  if (call.models == StudyCall::Models::kept) {
+    std::size_t without = 0;
+    for (const StudyJob& job : jobs) {
+      const std::string id = job.planned.id();
+      without += folder.is_done(id) && !std::filesystem::exists(folder.run_folder(id) / "model");
+    }
+    if (without > 0)
+      std::fprintf(
+          stderr,
+          "candist: %zu runs were whole before and kept no model; remove their folders and "
+          "they are run again\n",
+          without);
   }
   if (others > 0 && call.sharing == StudyFolder::Sharing::alone) {
     std::fprintf(stderr,
@@ -247,10 +278,17 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   const auto note = [&] {
     return "run " + std::to_string(finished.load()) + "/" + std::to_string(runs.size()) + " done";
   };
+  std::mutex warning;
+  std::set<std::string> warned;
+  const auto warn_once = [&](const std::string& words) {
+    const std::lock_guard lock(warning);
+    if (warned.insert(words).second) std::fprintf(stderr, "candist: %s\n", words.c_str());
+  };
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].train = [&, i](const std::filesystem::path& run_folder) {
-      return train_in(run_folder, runs[i], jobs[i].planned.fingerprint, call.models,
-                      [&](std::int64_t rows) { bar.add(rows, note()); });
+      return train_in(
+          run_folder, runs[i], jobs[i].planned.fingerprint, call.models,
+          [&](std::int64_t rows) { bar.add(rows, note()); }, warn_once);
     };
   }
   Reporter reporter(std::move(study), runs, folder);
@@ -265,15 +303,27 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   };
   events.failed = [&](std::size_t i, const std::string& reason) { reporter.fail(i, reason); };
   try {
-    outcome.elsewhere = run_study(folder, jobs, reporter.study(), {call.threads, call.memory},
-                                  events, &StopOnSignal::requested());
+    run_study(folder, jobs, reporter.study(), {call.threads, call.memory}, events,
+              &StopOnSignal::requested());
   } catch (const Interrupted&) {
     bar.finish();
     reporter.write();
     throw;
   }
   bar.finish();
-  reporter.write();
+  // What others finished since: whoever reports last has seen all.
+  reporter.write([&] {
+    outcome.elsewhere = 0;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      if (reporter.has(i)) continue;
+      if (!folder.is_done(jobs[i].planned.id())) {
+        ++outcome.elsewhere;
+        continue;
+      }
+      auto [run, metrics] = folder.read(jobs[i].planned, reporter.study());
+      reporter.add(i, {std::move(run), std::move(metrics)}, jobs[i].planned.fingerprint);
+    }
+  });
   outcome.failures = reporter.failures();
   outcome.study = reporter.take();
   return outcome;
@@ -318,15 +368,21 @@ double estimated_memory(const RunSettings& settings, const Corpus& corpus) {
 }
 
 double available_memory() {
+  double available = 0.0;  // unknown: no limit
   std::ifstream file("/proc/meminfo");
-  std::string key;
-  double kilobytes = 0.0;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
+    std::string key;
+    double kilobytes = 0.0;
     words >> key >> kilobytes;
-    if (key == "MemAvailable:") return kilobytes * 1024.0;
+    if (key == "MemAvailable:") available = kilobytes * 1024.0;
   }
-  return 0.0;  // unknown: no limit
+  // A container or a batch job may have less.
+  double limit = 0.0, used = 0.0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit &&
+      std::ifstream("/sys/fs/cgroup/memory.current") >> used && limit > used)
+    available = std::min(available, limit - used);
+  return available;
 }
 
 }  // namespace candist::program

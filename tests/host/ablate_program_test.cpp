@@ -224,6 +224,14 @@ TEST_CASE("ablate: wrong grids, changed inputs, broken folders, runs that fail",
   check_refused(folder, study + "--memory -1", "--memory");
   check_refused(folder, study + "--hold-out 1", "--hold-out: found 1");
   check_refused(folder, study + "--candidates ann.jsonl,nothing.jsonl", "cannot be specified");
+  check_refused(folder, study + "--seed 1,2 --init-seed 3,4", "expected one kind of seed to vary");
+  const std::string other = "ablate " + inputs + "--epochs 5 --quiet --out study ";
+  check_refused(folder, other + "--method candist_ren,candist --reference x",
+                "expected one of: candist_ren; candist");
+  folder.file("same.jsonl", read_file(folder / "ann.jsonl"));
+  const std::string rest = "--data train.jsonl --labels labels.txt --quiet --out study ";
+  check_refused(folder, "ablate --candidates ann.jsonl,same.jsonl " + rest, "same.jsonl");
+  check_refused(folder, "ablate " + inputs + "--quiet --out 'so\xff'", "expected UTF-8");
   CHECK_FALSE(fs::exists(folder / "study"));
   fs::create_directories(folder / "old");
   folder.file("old/results.jsonl", "{}\n");
@@ -248,10 +256,12 @@ TEST_CASE("ablate: wrong grids, changed inputs, broken folders, runs that fail",
                       .substr(0, read_file(folder / "study/results.jsonl").find('\n')));
   const std::string run = "study/runs/" + line["run"].get<std::string>();
   const std::string labels = read_file(folder / (run + "/labels.jsonl"));
+  // A damaged run is named; the others go on.
   const auto stops_at = [&](const std::string& file) {
     const Outcome damaged = candist_program(folder, study + "--method average --seed 1,2");
-    CHECK(damaged.code == 2);
-    CHECK(damaged.err.find("candist: " + run + file) != std::string::npos);
+    CHECK(damaged.code == 1);
+    CHECK(damaged.err.find(" failed: " + run + file) != std::string::npos);
+    CHECK(json::parse(read_file(folder / "study/summary.json"))["runs_done"] == 1);
   };
   folder.file(run + "/labels.jsonl", labels.substr(0, labels.size() / 2));
   stops_at("/labels.jsonl:");
@@ -298,10 +308,10 @@ TEST_CASE("ablate: several teachers, seeds of their own, settings chosen without
 
   const Outcome seeds = candist_program(
       folder, "ablate " + inputs +
-                  "--student mlp --buckets-log2 10 --method average --init-seed 1,2 --order-seed "
-                  "1,2 --epochs 2 --quiet --json --out seeds");
+                  "--student mlp --buckets-log2 10 --method average --seed 5 --init-seed 1,2 "
+                  "--epochs 2 --quiet --json --out seeds");
   REQUIRE(seeds.code == 0);
-  CHECK(json::parse(seeds.out)["compositions"][0]["seeds"] == json({"1/1", "1/2", "2/1", "2/2"}));
+  CHECK(json::parse(seeds.out)["compositions"][0]["seeds"] == json({"5/1", "5/2"}));
   // The linear student starts from nothing: another first seed changes nothing.
   const Outcome linear = candist_program(
       folder,

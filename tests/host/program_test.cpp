@@ -447,7 +447,7 @@ TEST_CASE("demo: a result and a verdict, quiet where asked", "[program]") {
   CHECK(run.err.empty());
   CHECK(run.out.find("supervised") != std::string::npos);
   CHECK(run.out.find("than the teacher's first label (") != std::string::npos);
-  CHECK(run.out.find("95 % interval") != std::string::npos);
+  CHECK(run.out.find("p over seeds") != std::string::npos);
   const json result = json::parse(read_file(folder / "candist-demo/results.json"));
   CHECK(result["lines"].size() == 11);
   const Outcome one = candist_program(folder, "demo --seeds 1 --epochs 1 --json");

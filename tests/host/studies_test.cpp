@@ -107,9 +107,9 @@ TEST_CASE("better is who wins over seeds and over texts; anything less is unclea
   // As bad in the mean, but now good, now bad: no seed tells.
   world.add("moody", {world.run("1", 0, 10), world.run("2", 0, 150), world.run("3", 0, 20),
                       world.run("4", 0, 140)});
-  // One text worse with every seed: the same for all seeds, but one text is no evidence.
-  world.add("close", {world.run("1", 0, 41), world.run("2", 0, 42), world.run("3", 0, 43),
-                      world.run("4", 0, 41)});
+  // Two texts worse with every seed: the same for all seeds, but two texts are no evidence.
+  world.add("close", {world.run("1", 0, 42), world.run("2", 0, 43), world.run("3", 0, 44),
+                      world.run("4", 0, 42)});
   using Standing = ComparedComposition::Standing;
   const auto comparison = compare(world.study, Judged::test_texts);
   REQUIRE(comparison);
@@ -125,7 +125,8 @@ TEST_CASE("better is who wins over seeds and over texts; anything less is unclea
   CHECK(line(*comparison, "worse").paired_seeds == 4);
   CHECK(comparison->verdict.find("best is right most often: 89.8 % (4 seeds)") !=
         std::string::npos);
-  CHECK(comparison->verdict.find("ahead of worse by more than chance") != std::string::npos);
+  CHECK(comparison->verdict.find("best is ahead of worse by more than chance") !=
+        std::string::npos);
   CHECK(comparison->verdict.find("No clear difference from moody and close") != std::string::npos);
 
   // From the other side.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,23 +34,34 @@ struct ComparedComposition {
   std::optional<double> difference;
   /// Would other seeds say the same? Paired t test over the shared seeds; from 2 of them on.
   std::optional<PairedTest> over_seeds;
-  std::optional<double> p_seeds;  ///< of it, after Holm's correction over the study's compositions
+  std::optional<double> p_seeds;  ///< of it, corrected
   /// Would other texts say the same? Sign-flip test over the texts' differences, averaged over the
   /// shared seeds (with one seed: McNemar's exact test).
-  std::optional<double> p_texts;           ///< after Holm's correction
-  std::optional<int> seeds_for_this_much;  ///< pairs of runs that show a difference of this size,
-                                           ///< corrected, in four studies of five, at this spread
+  std::optional<double> p_texts;  ///< corrected
+  /// Where p_seeds leaves it open: pairs of runs that show a difference of this size, corrected, in
+  /// four studies of five, at this spread.
+  std::optional<int> seeds_for_this_much;
+};
+
+/// What Holm's correction is for.
+enum class Correction {
+  with_reference,  ///< every other composition with a reference that was named beforehand
+  all_pairs,       ///< the reference was chosen by its result: any pair might have been shown
 };
 
 struct Comparison {
   Judged judged = Judged::test_texts;
   std::string reference;
+  Correction correction = Correction::with_reference;
+  int comparisons = 0;                     ///< that the correction is for
   std::vector<ComparedComposition> lines;  ///< in the study's order
   std::string verdict;                     ///< one or two sentences for a person
 };
 
 /// Below it, after correction, a difference is more than chance.
 inline constexpr double significance_level = 0.05;
+/// Shared seeds without which no difference is called clear: of two, the spread is a guess.
+inline constexpr int seeds_for_a_standing = 3;
 
 /// Compares on the texts of one kind; nullopt where they have no gold labels or no run is there.
 inline std::optional<Comparison> compare(const Study& study, Judged judged);
@@ -88,17 +100,23 @@ inline std::string in_per_cent(double share, const char* format = "%.1f") {
 }
 
 inline std::string joined(const std::vector<std::string>& names) {
+  const bool commas = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.find(',') != std::string::npos;
+  });
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+    text += (i == 0 ? "" : commas ? "; " : i + 1 == names.size() ? " and " : ", ") + names[i];
   return text;
 }
 
-/// Who is right most often, of those that learn from the teacher where there are some.
+/// Who is right most often: of those that learn from the teacher where there are some, and of those
+/// that have all their runs.
 inline std::size_t best_of(const std::vector<ComparedComposition>& lines) {
-  const auto rank = [](const ComparedComposition& line) {
-    return std::pair(line.learns_from == StudiedComposition::LearnsFrom::teacher,
-                     line.accuracy.mean);
+  std::size_t most = 0;
+  for (const ComparedComposition& line : lines) most = std::max(most, line.accuracies.size());
+  const auto rank = [&](const ComparedComposition& line) {
+    return std::tuple(line.learns_from == StudiedComposition::LearnsFrom::teacher,
+                      line.accuracies.size() == most, line.accuracy.mean);
   };
   std::size_t best = 0;
   for (std::size_t i = 1; i < lines.size(); ++i) {
@@ -114,23 +132,29 @@ inline std::string verdict_of(const Comparison& c) {
   const auto figure = [](const ComparedComposition& line) {
     return line.name + " (" + in_per_cent(line.accuracy.mean) + " %)";
   };
-  std::string text = "On the " + std::string(name_of(c.judged)) + ", " + best.name +
-                     " is right most often: " + in_per_cent(best.accuracy.mean) + " % (" +
-                     std::to_string(best.accuracy.n) + (best.accuracy.n == 1 ? " seed" : " seeds") +
-                     ").";
-  std::vector<std::string> better, worse, unclear, gold;
+  std::vector<std::string> first{best.name}, better, worse, unclear, apart, gold;
   const ComparedComposition* reference = &best;
   for (const ComparedComposition& line : c.lines) {
+    const bool from_gold = line.learns_from == StudiedComposition::LearnsFrom::gold;
     if (line.standing == Standing::reference) reference = &line;
-    if (line.learns_from == StudiedComposition::LearnsFrom::gold && &line != &best)
+    if (&line != &best && from_gold == (best.learns_from == StudiedComposition::LearnsFrom::gold) &&
+        line.accuracy.mean == best.accuracy.mean && line.accuracy.n == best.accuracy.n)
+      first.push_back(line.name);
+    if (from_gold && &line != &best) {
       gold.push_back(figure(line));
-    else if (line.standing == Standing::better)
+    } else if (line.standing == Standing::better) {
       better.push_back(line.name);
-    else if (line.standing == Standing::worse)
+    } else if (line.standing == Standing::worse) {
       worse.push_back(line.name);
-    else if (line.standing == Standing::unclear)
-      unclear.push_back(line.name);
+    } else if (line.standing == Standing::unclear) {
+      (line.paired_seeds > 0 ? unclear : apart).push_back(line.name);
+    }
   }
+  std::string text = "On the " + std::string(name_of(c.judged)) + ", " + joined(first) +
+                     (first.size() > 1 ? " are" : " is") +
+                     " right most often: " + in_per_cent(best.accuracy.mean) + " % (" +
+                     std::to_string(best.accuracy.n) + (best.accuracy.n == 1 ? " seed" : " seeds") +
+                     ").";
   if (reference != &best) {
     text += " Compared with " + figure(*reference) +
             ", clearly better: " + (better.empty() ? "none" : joined(better)) +
@@ -138,24 +162,22 @@ inline std::string verdict_of(const Comparison& c) {
             "; no clear difference: " + (unclear.empty() ? "none" : joined(unclear)) + ".";
   } else {
     if (!worse.empty())
-      text +=
-          " It is ahead of " + joined(worse) + " by more than chance, over seeds and over texts.";
+      text += " " + best.name + " is ahead of " + joined(worse) +
+              " by more than chance, over seeds and over texts.";
     if (!unclear.empty())
       text += " No clear difference from " + joined(unclear) + ": more seeds or texts may tell.";
   }
+  if (!apart.empty()) text += " Not compared, for want of shared seeds: " + joined(apart) + ".";
   if (!gold.empty()) text += " With gold labels instead of the teacher's: " + joined(gold) + ".";
   return text;
 }
 
-}  // namespace detail
-
-inline std::optional<Comparison> compare(const Study& study, Judged judged) {
-  using Standing = ComparedComposition::Standing;
+/// The accuracies of every composition that has runs, in the study's order; nullopt without gold.
+inline std::optional<std::vector<ComparedComposition>> accuracies_of(const Study& study,
+                                                                     Judged judged) {
   const Texts* texts = texts_of(study, judged);
   if (texts == nullptr) return std::nullopt;
-  Comparison result;
-  result.judged = judged;
-  std::vector<const StudiedComposition*> compositions;
+  std::vector<ComparedComposition> lines;
   for (const StudiedComposition& composition : study.compositions) {
     ComparedComposition line;
     line.name = composition.name;
@@ -167,24 +189,56 @@ inline std::optional<Comparison> compare(const Study& study, Judged judged) {
     }
     if (line.accuracies.empty()) continue;
     line.accuracy = summarize(line.accuracies);
-    compositions.push_back(&composition);
-    result.lines.push_back(std::move(line));
+    lines.push_back(std::move(line));
   }
-  if (result.lines.empty()) return std::nullopt;
+  if (lines.empty()) return std::nullopt;
+  return lines;
+}
 
+/// Holm's correction for `comparisons` of which these are the ones that were looked at.
+inline void correct(std::vector<ComparedComposition>& lines, int comparisons,
+                    std::optional<double> ComparedComposition::*p) {
+  std::vector<double> raw;
+  for (const ComparedComposition& line : lines) {
+    if (line.*p) raw.push_back(*(line.*p));
+  }
+  const std::vector<double> holm = holm_adjusted(raw);
+  const double more =
+      raw.empty() ? 1.0 : std::max(1.0, comparisons / static_cast<double>(raw.size()));
+  std::size_t next = 0;
+  for (ComparedComposition& line : lines) {
+    if (line.*p) line.*p = std::min(1.0, more * holm[next++]);
+  }
+}
+
+}  // namespace detail
+
+inline std::optional<Comparison> compare(const Study& study, Judged judged) {
+  using Standing = ComparedComposition::Standing;
+  auto lines = detail::accuracies_of(study, judged);
+  if (!lines) return std::nullopt;
+  const std::vector<std::int32_t>& gold = texts_of(study, judged)->labels;
+  std::vector<const StudiedComposition*> compositions;
+  for (const StudiedComposition& composition : study.compositions) {
+    if (!composition.runs.empty()) compositions.push_back(&composition);
+  }
+  Comparison result;
+  result.judged = judged;
+  result.lines = *std::move(lines);
   const auto named = std::find_if(result.lines.begin(), result.lines.end(),
                                   [&](const auto& line) { return line.name == study.reference; });
   const std::size_t reference = named != result.lines.end()
                                     ? static_cast<std::size_t>(named - result.lines.begin())
                                     : detail::best_of(result.lines);
+  if (named == result.lines.end()) result.correction = Correction::all_pairs;
+  const int k = static_cast<int>(result.lines.size());
+  result.comparisons = result.correction == Correction::all_pairs ? k * (k - 1) / 2 : k - 1;
   result.reference = result.lines[reference].name;
   result.lines[reference].standing = Standing::reference;
 
-  // What Holm's correction leaves of the level where everything else is unclear.
-  const double corrected_level =
-      significance_level / static_cast<double>(std::max<std::size_t>(1, result.lines.size() - 1));
-  std::vector<double> over_seeds, over_texts;
-  std::vector<std::size_t> with_seeds, with_texts;
+  // Accuracies come in steps of a text.
+  const auto known = std::count_if(gold.begin(), gold.end(), [](auto label) { return label >= 0; });
+  const double half_a_text = 0.5 / static_cast<double>(std::max<std::ptrdiff_t>(known, 1));
   for (std::size_t i = 0; i < result.lines.size(); ++i) {
     if (i == reference) continue;
     ComparedComposition& line = result.lines[i];
@@ -198,32 +252,24 @@ inline std::optional<Comparison> compare(const Study& study, Judged judged) {
     }
     line.paired_seeds = static_cast<int>(ours.size());
     if (ours.empty()) continue;
-    line.over_seeds = paired_t_test(ours, theirs);
-    std::vector<double> differences(ours.size());
-    for (std::size_t s = 0; s < ours.size(); ++s) differences[s] = ours[s] - theirs[s];
-    const Summary difference = summarize(differences);
-    line.difference = difference.mean;
-    if (line.over_seeds) {
-      over_seeds.push_back(line.over_seeds->p);
-      with_seeds.push_back(i);
-      if (difference.mean != 0.0)
-        line.seeds_for_this_much =
-            pairs_needed(difference.deviation, difference.mean, 0.8, corrected_level);
-    }
-    over_texts.push_back(sign_flip_test(detail::text_differences(
-        *compositions[i], *compositions[reference], judged, texts->labels)));
-    with_texts.push_back(i);
+    line.over_seeds = paired_t_test(ours, theirs, half_a_text);
+    if (line.over_seeds) line.p_seeds = line.over_seeds->p;
+    line.difference = summarize(ours).mean - summarize(theirs).mean;
+    line.p_texts = sign_flip_test(
+        detail::text_differences(*compositions[i], *compositions[reference], judged, gold));
   }
-  const std::vector<double> seeds_holm = holm_adjusted(over_seeds);
-  const std::vector<double> texts_holm = holm_adjusted(over_texts);
-  for (std::size_t k = 0; k < with_seeds.size(); ++k)
-    result.lines[with_seeds[k]].p_seeds = seeds_holm[k];
-  for (std::size_t k = 0; k < with_texts.size(); ++k)
-    result.lines[with_texts[k]].p_texts = texts_holm[k];
+  detail::correct(result.lines, result.comparisons, &ComparedComposition::p_seeds);
+  detail::correct(result.lines, result.comparisons, &ComparedComposition::p_texts);
   for (ComparedComposition& line : result.lines) {
-    const bool clear = line.p_seeds && *line.p_seeds < significance_level && line.p_texts &&
-                       *line.p_texts < significance_level;
-    if (clear) line.standing = *line.difference > 0.0 ? Standing::better : Standing::worse;
+    if (!line.p_seeds) continue;
+    const bool seeds = *line.p_seeds < significance_level;
+    if (seeds && *line.p_texts < significance_level && line.paired_seeds >= seeds_for_a_standing)
+      line.standing = *line.difference > 0.0 ? Standing::better : Standing::worse;
+    if (!seeds && line.over_seeds->difference != 0.0) {
+      line.seeds_for_this_much =
+          pairs_needed(line.over_seeds->deviation, line.over_seeds->difference, 0.8,
+                       significance_level / result.comparisons);
+    }
   }
   result.verdict = detail::verdict_of(result);
   return result;

@@ -57,6 +57,7 @@ inline nlohmann::ordered_json json_report(const StudyFindings& f) {
     if (!*comparison) continue;
     json["verdict"][key] = (*comparison)->verdict;
     json["reference"][key] = (*comparison)->reference;
+    json["comparisons"][key] = (*comparison)->comparisons;
   }
   auto& lines = json["compositions"] = nlohmann::ordered_json::array();
   for (const StudiedComposition& composition : study.compositions) {
@@ -64,6 +65,8 @@ inline nlohmann::ordered_json json_report(const StudyFindings& f) {
     nlohmann::ordered_json line;
     line["composition"] = composition.name;
     line["method"] = composition.method;
+    line["learns_from"] =
+        composition.learns_from == StudiedComposition::LearnsFrom::gold ? "gold" : "teacher";
     auto& seeds = line["seeds"] = nlohmann::ordered_json::array();
     for (const FinishedRun& run : composition.runs) seeds.push_back(run.seed);
     for (const auto& [name, comparison] :

@@ -75,10 +75,13 @@ inline std::string head_of(const ReportView& view, const std::vector<ReportSecti
   if (study.planned_runs > view.runs || !study.notes.empty()) {
     html += "<div class=\"notes\" role=\"note\" aria-label=\"Notes\">\n";
     if (study.planned_runs > view.runs)
-      html += "<p><strong>" + grouped(static_cast<std::int64_t>(view.runs)) + " of " +
-              counted(static_cast<std::int64_t>(study.planned_runs), "run") + " " +
-              (view.runs == 1 ? "is" : "are") +
-              " done.</strong> What follows may still change.</p>\n";
+      html +=
+          "<p><strong>" + grouped(static_cast<std::int64_t>(view.runs)) + " of " +
+          counted(static_cast<std::int64_t>(study.planned_runs), "run") + " " +
+          (view.runs == 1 ? "is" : "are") + " done.</strong>" +
+          (study.planned_runs > view.runs + study.failed_runs ? " What follows may still change."
+                                                              : " The others failed.") +
+          "</p>\n";
     if (!study.notes.empty()) {
       html += "<ul>";
       for (const std::string& note : study.notes) html += "<li>" + html_text(note) + "</li>";

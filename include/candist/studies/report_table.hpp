@@ -179,19 +179,26 @@ inline std::string result_legend(const ReportView& view) {
                 "If both were equally good, how often would the choice of texts alone give a "
                 "difference at least this large? Sign-flip test, text by text (McNemar\u2019s test "
                 "where there is one seed).");
-  html += entry("Holm",
-                "Who compares often finds a small p by luck sooner or later. Both columns are "
-                "adjusted by Holm\u2019s method for the number of compositions compared, so one "
-                "level, " +
-                    plain_number(significance_level, 3) + ", holds for the whole table.");
+  html +=
+      entry("Holm",
+            "Who compares often finds a small p by luck sooner or later. Both columns are "
+            "adjusted by Holm\u2019s method for " +
+                std::to_string(comparison.comparisons) + " comparisons" +
+                (comparison.correction == Correction::all_pairs
+                     ? ", all pairs of compositions, because any of them might have come out best"
+                     : ", those with the reference") +
+                ": one level, " + plain_number(significance_level, 3) +
+                ", holds for the whole table. The interval of a difference is not adjusted.");
   html += entry("better, worse, unclear",
                 "Better or worse than the reference only where both p are below " +
-                    plain_number(significance_level, 3) +
-                    ". Unclear is not equal: this study cannot tell.");
-  html +=
-      entry("Seeds needed",
-            "Pairs of runs that would find a difference of this size in four studies of five, if "
-            "it and the spread are as seen here.");
+                    plain_number(significance_level, 3) + " and at least " +
+                    std::to_string(seeds_for_a_standing) +
+                    " seeds are shared. Unclear is not equal: this study cannot tell.");
+  html += entry(
+      "Seeds needed",
+      "Where seeds leave a difference open: pairs of runs that would find one of this size in "
+      "four studies of five, if it and the spread are as seen here. More seeds do not help "
+      "where texts leave it open.");
   html +=
       entry("The reference",
             comparison.reference == view.study.reference

@@ -226,12 +226,12 @@ inline std::string markdown_report(const StudyFindings& f) {
             ". p (seeds): paired t test over the seeds that both have: would other seeds say the "
             "same? p (texts): sign-flip test over texts: would other texts? Both after Holm's "
             "correction for " +
-            std::to_string(main->lines.size() - 1) +
-            " comparisons with the reference; better or worse is said where both are below 0.05." +
-            (study.reference.empty() ? " The reference is the composition that came out best, and "
-                                       "whoever comes out best was also lucky."
-                                     : "") +
-            "\n";
+            std::to_string(main->comparisons) +
+            (main->correction == Correction::all_pairs
+                 ? " comparisons: all pairs, for the reference was chosen because it came out best "
+                   "(name one beforehand, and there are fewer)"
+                 : " comparisons with the reference") +
+            "; better or worse is said where both are below 0.05 and 3 seeds are shared.\n";
   }
   text += detail::markdown_criteria(f) + detail::markdown_selection(f);
   for (const std::string& note : study.notes) text += "\n" + shown(note, 600) + "\n";

@@ -132,8 +132,16 @@ inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJ
   std::vector<std::size_t> elsewhere;
 
   const auto report_whole = [&](std::size_t i) {  // under `reporting`
-    auto [run, metrics] = folder.read(jobs[i].planned, study);
-    events.done(i, {std::move(run), metrics}, false);
+    std::optional<TrainedRun> whole;
+    try {
+      auto [run, metrics] = folder.read(jobs[i].planned, study);
+      whole = TrainedRun{std::move(run), std::move(metrics)};
+    } catch (const InputError& damaged) {
+      events.failed(i, std::string(damaged.what()) + "; remove " +
+                           folder.run_folder(jobs[i].planned.id()).string() +
+                           " and it is run again");
+    }
+    if (whole) events.done(i, *std::move(whole), false);
   };
   const auto attempt = [&](std::size_t i) {
     const StudyJob& job = jobs[i];
@@ -216,6 +224,7 @@ inline Study finished_study(const StudyFolder& folder, const std::vector<StudyJo
   study.planned_runs = jobs.size();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const PlannedRun& planned = jobs[i].planned;
+    if (!reasons[i].empty()) ++study.failed_runs;
     if (!reasons[i].empty())
       study.notes.push_back(planned.composition + ", seed " + planned.seed +
                             " failed: " + reasons[i]);

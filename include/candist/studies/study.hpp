@@ -66,12 +66,12 @@ struct Study {
   const Texts* train = nullptr;
   const Texts* test = nullptr;  ///< null where there are none
   std::vector<StudiedComposition> compositions = {};
-  std::string reference =
-      {};  ///< composition that the others are compared with; empty: the one that is
-           ///< right most often, of those that learn from the teacher
-  std::vector<std::string> notes =
-      {};                        ///< what a reader must know: failed runs, texts without gold
-  std::size_t planned_runs = 0;  ///< more than there are while it runs
+  /// Composition that the others are compared with; empty: the one that is right most often, of those
+  /// that learn from the teacher.
+  std::string reference = {};
+  std::vector<std::string> notes = {};  ///< what a reader must know: runs that failed, and why
+  std::size_t planned_runs = 0;         ///< more than there are while it runs
+  std::size_t failed_runs = 0;
 };
 
 /// Which texts a student is judged on.

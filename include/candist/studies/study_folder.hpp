@@ -10,6 +10,7 @@
 //   runs/ID/labels.jsonl     and test_labels.jsonl
 //   runs/ID/metrics.json     written last: the run is whole
 //   runs/ID/failure.json     instead: why it came to nothing
+//   runs/ID/checkpoint/      while it runs, where the training keeps one
 //   lock, runs/ID/lock       held by whoever is at work
 #pragma once
 
@@ -23,6 +24,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "candist/data/atomic_file.hpp"
 #include "candist/data/json_object_file.hpp"
@@ -47,6 +49,11 @@ inline nlohmann::json object_or_null(const std::filesystem::path& path) {
   } catch (const InputError&) {
     return nullptr;
   }
+}
+/// A text in it; empty where there is none.
+inline std::string text_at(const nlohmann::json& object, const char* key) {
+  if (!object.is_object() || !object.contains(key) || !object[key].is_string()) return {};
+  return object[key].get<std::string>();
 }
 }  // namespace detail
 
@@ -117,7 +124,7 @@ class StudyFolder {
   /// By a process of this very study, not of one before it in the same folder.
   bool failed_since_start(const std::string& id) const {
     const nlohmann::json there = detail::object_or_null(run_folder(id) / "failure.json");
-    return there.is_object() && there.value("study", "") == start_;
+    return detail::text_at(there, "study") == start_;
   }
 
   std::filesystem::path path_;
@@ -129,6 +136,8 @@ class StudyFolder {
 /// One line of log.jsonl, and back.
 inline nlohmann::json to_json(const EpochFigures& figures);
 inline EpochFigures epoch_figures(const nlohmann::json& line);
+/// All lines of a log; throws InputError for one that is not of the next epoch.
+inline std::vector<EpochFigures> read_log(const std::filesystem::path& path);
 
 // ---- definitions
 
@@ -173,6 +182,21 @@ inline EpochFigures epoch_figures(const nlohmann::json& line) {
   return f;
 }
 
+inline std::vector<EpochFigures> read_log(const std::filesystem::path& path) {
+  std::vector<EpochFigures> epochs;
+  LineReader lines(path);
+  std::string_view line;
+  while (lines.next(line)) {
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    const auto epoch = json.is_object() ? detail::number_at(json, "epoch") : std::nullopt;
+    if (epoch != static_cast<double>(epochs.size() + 1))
+      throw InputError(path.string(), lines.number(), quoted(line),
+                       "the line of epoch " + std::to_string(epochs.size() + 1));
+    epochs.push_back(epoch_figures(json));
+  }
+  return epochs;
+}
+
 inline FileLock StudyFolder::enter(const std::string& grid) {
   detail::make_run_folder(path_ / "runs");
   const std::filesystem::path lock = path_ / "lock";
@@ -183,9 +207,19 @@ inline FileLock StudyFolder::enter(const std::string& grid) {
     return InputError(path_.string(), 0, "another study at work in this folder",
                       "a folder for each, or --join in the call of every process of one study");
   };
+  const auto other_grid = [&]() -> InputError {
+    return InputError(path_.string(), 0, "processes at work on other runs",
+                      "one study: the same options and inputs in the call of every process");
+  };
   if (auto alone = FileLock::try_to_take(lock, FileLock::Kind::exclusive)) {
     write_json(path_ / "study.json", mine);
-    if (sharing_ == Sharing::joined) alone->share();
+    if (sharing_ == Sharing::joined) {
+      alone->share();
+      // Somebody may have come in between; whoever wrote last is the study.
+      const nlohmann::json there = detail::object_or_null(path_ / "study.json");
+      if (detail::text_at(there, "grid") != grid) throw other_grid();
+      start_ = detail::text_at(there, "start");
+    }
     return *std::move(alone);
   }
   if (sharing_ == Sharing::alone) throw in_use();
@@ -193,11 +227,8 @@ inline FileLock StudyFolder::enter(const std::string& grid) {
   for (int attempt = 0; attempt < 50; ++attempt) {
     if (auto shared = FileLock::try_to_take(lock, FileLock::Kind::shared)) {
       const nlohmann::json theirs = detail::object_or_null(path_ / "study.json");
-      if (!theirs.is_object() || theirs.value("grid", "") != grid) {
-        throw InputError(path_.string(), 0, "processes at work on other runs",
-                         "one study: the same options and inputs in the call of every process");
-      }
-      start_ = theirs.value("start", "");
+      if (detail::text_at(theirs, "grid") != grid) throw other_grid();
+      start_ = detail::text_at(theirs, "start");
       return *std::move(shared);
     }
     ::usleep(100'000);
@@ -253,6 +284,7 @@ inline void StudyFolder::finish(const Claim& claim, const FinishedRun& run,
     write_labels(folder / "test_labels.jsonl", *study.test, *study.labels, run.test);
   write_json(folder / "metrics.json", metrics);
   std::error_code ignored;
+  std::filesystem::remove_all(folder / "checkpoint", ignored);
   std::filesystem::remove(folder / "lock", ignored);  // claim() looks for metrics.json behind it
 }
 
@@ -264,7 +296,8 @@ inline std::optional<std::string> StudyFolder::failure(const std::string& id) co
   if (is_done(id)) return std::nullopt;
   const nlohmann::json there = detail::object_or_null(run_folder(id) / "failure.json");
   if (!there.is_object()) return std::nullopt;
-  return there.value("reason", "unknown");
+  const std::string reason = detail::text_at(there, "reason");
+  return reason.empty() ? "unknown" : reason;
 }
 
 inline std::pair<FinishedRun, nlohmann::json> StudyFolder::read(const PlannedRun& planned,
@@ -281,15 +314,7 @@ inline std::pair<FinishedRun, nlohmann::json> StudyFolder::read(const PlannedRun
   run.train = read_label_file(folder / "labels.jsonl", *study.train, *study.labels);
   if (study.test != nullptr)
     run.test = read_label_file(folder / "test_labels.jsonl", *study.test, *study.labels);
-  LineReader lines(folder / "log.jsonl");
-  std::string_view line;
-  while (lines.next(line)) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object())
-      throw InputError((folder / "log.jsonl").string(), lines.number(), quoted(line),
-                       "a line of an epoch");
-    run.epochs.push_back(epoch_figures(json));
-  }
+  run.epochs = read_log(folder / "log.jsonl");
   return {std::move(run), metrics};
 }
 
