@@ -18,7 +18,7 @@
 
 #include <algorithm>
 #include <boost/context/fiber.hpp>
-#include <boost/context/fixedsize_stack.hpp>
+#include <boost/context/pooled_fixedsize_stack.hpp>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -73,6 +73,7 @@ class Block {
   template <class Body>
   void run(const Body& body);
 
+  std::uint64_t serial() const { return serial_; }
   const Index& block_index() const { return block_; }
   const Index& grid() const { return grid_; }
   const Index& size() const { return size_; }
@@ -95,6 +96,11 @@ class Block {
   void abandon();
   [[noreturn]] void fail(const std::string& what);
 
+  static std::uint64_t next_serial() {
+    static std::uint64_t last = 0;
+    return ++last;
+  }
+  std::uint64_t serial_ = next_serial();
   Index block_, grid_, size_;
   std::vector<Thread> threads_;
   Thread* current_ = nullptr;
@@ -113,8 +119,8 @@ class SharedArray {
     if (i < 0 || i >= static_cast<std::int64_t>(Size))
       throw ExecutorError("shared array: index " + std::to_string(i) + " of " +
                           std::to_string(Size));
-    if (block_ != Block::running()) {
-      block_ = Block::running();
+    if (block_ != Block::running()->serial()) {
+      block_ = Block::running()->serial();
       std::memset(static_cast<void*>(items_), 0xFF, sizeof items_);
     }
     return items_[i];
@@ -122,7 +128,7 @@ class SharedArray {
 
  private:
   T items_[Size];
-  const Block* block_ = nullptr;
+  std::uint64_t block_ = 0;
 };
 
 // ---- definitions
@@ -193,11 +199,11 @@ void Block::run(const Body& body) {
     ~Running() { running() = before; }
   } running_before;
   running() = this;
-  constexpr std::size_t stack = 64 * 1024;
+  static boost::context::pooled_fixedsize_stack stacks(64 * 1024);
   for (std::size_t t = 0; t < threads_.size(); ++t) {
     threads_[t].index = {static_cast<unsigned>(t), 0, 0};
     threads_[t].fiber =
-        boost::context::fiber(std::allocator_arg, boost::context::fixedsize_stack(stack),
+        boost::context::fiber(std::allocator_arg, stacks,
                               [this, t, &body](boost::context::fiber&& main) {
                                 main_ = std::move(main);
                                 try {
