@@ -202,19 +202,18 @@ void Block::run(const Body& body) {
   static boost::context::pooled_fixedsize_stack stacks(64 * 1024);
   for (std::size_t t = 0; t < threads_.size(); ++t) {
     threads_[t].index = {static_cast<unsigned>(t), 0, 0};
-    threads_[t].fiber =
-        boost::context::fiber(std::allocator_arg, stacks,
-                              [this, t, &body](boost::context::fiber&& main) {
-                                main_ = std::move(main);
-                                try {
-                                  if (!failed_) body();
-                                } catch (const Abandoned&) {
-                                } catch (...) {
-                                  error_ = std::current_exception();
-                                }
-                                threads_[t].wait = Wait::done;
-                                return std::move(main_);
-                              });
+    threads_[t].fiber = boost::context::fiber(std::allocator_arg, stacks,
+                                              [this, t, &body](boost::context::fiber&& main) {
+                                                main_ = std::move(main);
+                                                try {
+                                                  if (!failed_) body();
+                                                } catch (const Abandoned&) {
+                                                } catch (...) {
+                                                  error_ = std::current_exception();
+                                                }
+                                                threads_[t].wait = Wait::done;
+                                                return std::move(main_);
+                                              });
   }
   // Each warp goes as far as it can before the next one begins, first to last or last to first by turns: who
   // reads what another warp has not written yet, or has already overwritten, reads something else.
