@@ -22,7 +22,7 @@ namespace candist::testing {
 struct AttentionTexts {
   std::int64_t heads = 1, head_width = 32, width = 32, tokens = 0, longest = 0;
   std::vector<std::int32_t> offsets{0};
-  AttentionDropout dropout{77, 3, 12, 0, 1.0f};
+  UnitDropout dropout{0, 1.0f, 77, 3, 12};
   std::vector<float> qkv, dcontext;
 
   /// Random values, a few of them far larger than the others; queries times `scale`.

@@ -37,7 +37,7 @@ struct AttentionBatch {
   std::int64_t width = 0;                 ///< D, 32 or 64 a head
   std::int64_t heads = 1;                 ///< H
   const std::int32_t* offsets = nullptr;  ///< [N + 1], rows of the texts' first tokens, and T
-  AttentionDropout dropout;
+  UnitDropout dropout;
   const Storage* qkv = nullptr;       ///< [T, 3 D]: queries, keys, values; each head after head
   Storage* context = nullptr;         ///< [T, D]
   float* log_sums = nullptr;          ///< [T, H], log sum exp of a query's scaled scores

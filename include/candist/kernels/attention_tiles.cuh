@@ -10,23 +10,12 @@
 
 #include <cstdint>
 
-#include "candist/counter_rng.hpp"
 #include "candist/cuda/builtins.cuh"
 #include "candist/kernels/row_cells.cuh"
 #include "candist/kernels/row_group.cuh"
+#include "candist/kernels/unit_dropout.cuh"
 
 namespace candist {
-
-/// Dropout of the probabilities: what Dropout of dropout.hpp says (whose vectors nvcc cannot compile).
-/// Text n and head h have the row n * H + h of units, query after query.
-struct AttentionDropout {
-  std::uint64_t seed = 0;
-  std::uint64_t step = 0;
-  std::uint32_t site = 0;
-  std::uint32_t threshold = 0;  ///< a unit is dropped where its 16 random bits are below; 0: never
-  float factor = 1.0f;          ///< what the units that stay are multiplied by
-  const std::uint64_t* device_step = nullptr;  ///< [1], for step where a graph is replayed
-};
 
 namespace detail {
 
@@ -194,57 +183,21 @@ struct CudaCoreTiles {
   }
 };
 
-/// Which units of a text and head stay: Philox4x32-10, as CounterRng(seed, unit_dropout, step, sample).
+/// Asks for single units of a row of dropout; neighbours in a draw are drawn once.
 class AttentionUnits {
  public:
-  __device__ AttentionUnits(const AttentionDropout& dropout, std::int64_t row)
-      : key_{static_cast<std::uint32_t>(dropout.seed),
-             static_cast<std::uint32_t>(dropout.seed >> 32)},
-        threshold_(dropout.threshold) {
-    const std::uint64_t step = dropout.device_step == nullptr ? dropout.step : *dropout.device_step;
-    const std::uint64_t sample =
-        (std::uint64_t{dropout.site} << 40) + static_cast<std::uint64_t>(row);
-    sample_ = static_cast<std::uint32_t>(sample);
-    epoch_ =
-        static_cast<std::uint32_t>(step) ^ (static_cast<std::uint32_t>(sample >> 32) * 0x9E3779B9u);
-  }
+  __device__ AttentionUnits(const UnitDropout& dropout, std::int64_t row) : stream_(dropout, row) {}
   __device__ bool holds(unsigned unit) {
     const unsigned block = unit / 128 * 16 + unit % 16;
     if (block != block_) {
       block_ = block;
-      kept_ = kept_of_block(block);
+      kept_ = stream_.kept_of_block(block);
     }
     return (kept_ >> (unit / 16 % 8) & 1u) != 0;
   }
 
  private:
-  /// Bit h: unit 128 g + 16 h + l stays, where block = 16 g + l.
-  __device__ unsigned kept_of_block(std::uint32_t block) const {
-    std::uint32_t c[4] = {block, sample_, epoch_,
-                          static_cast<std::uint32_t>(RandomPurpose::unit_dropout)};
-    std::uint32_t k0 = key_[0], k1 = key_[1];
-    CANDIST_UNROLL
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p0 = static_cast<std::uint64_t>(0xD2511F53u) * c[0];
-      const std::uint64_t p1 = static_cast<std::uint64_t>(0xCD9E8D57u) * c[2];
-      c[0] = static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0;
-      c[2] = static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1;
-      c[1] = static_cast<std::uint32_t>(p1);
-      c[3] = static_cast<std::uint32_t>(p0);
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-    unsigned kept = 0;
-    CANDIST_UNROLL
-    for (int h = 0; h < 8; ++h) {
-      const std::uint32_t bits = h % 2 == 0 ? c[h / 2] & 0xFFFFu : c[h / 2] >> 16;
-      kept |= (bits < threshold_ ? 0u : 1u) << h;
-    }
-    return kept;
-  }
-
-  std::uint32_t key_[2];
-  std::uint32_t threshold_, sample_, epoch_;
+  DropoutStream stream_;
   unsigned block_ = 0xFFFFFFFFu;  // beyond every text's
   unsigned kept_ = 0;
 };
@@ -253,7 +206,7 @@ class AttentionUnits {
 template <class Tiles>
 class KeptCells {
  public:
-  __device__ KeptCells(const AttentionDropout& dropout, std::int64_t row, int tokens, int query,
+  __device__ KeptCells(const UnitDropout& dropout, std::int64_t row, int tokens, int query,
                        int key) {
     if (dropout.threshold == 0) return;
     bits_ = 0;

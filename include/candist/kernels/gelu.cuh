@@ -21,7 +21,10 @@
 #include <string>
 #include <type_traits>
 
-#include "candist/kernels/layer_norm.cuh"
+#include "candist/error.hpp"
+#include "candist/kernels/column_sums.cuh"
+#include "candist/kernels/row_cells.cuh"
+#include "candist/kernels/row_group.cuh"
 
 namespace candist {
 

@@ -23,33 +23,15 @@
 #include <cstdint>
 #include <string>
 
-#include "candist/counter_rng.hpp"
 #include "candist/cuda/launch.cuh"
 #include "candist/error.hpp"
+#include "candist/kernels/column_sums.cuh"
 #include "candist/kernels/row_cells.cuh"
 #include "candist/kernels/row_group.cuh"
+#include "candist/kernels/tiled_row.cuh"
+#include "candist/kernels/unit_dropout.cuh"
 
 namespace candist {
-
-/// The dropout of one place in a network at one step; its masks are those of Dropout
-/// (kernels/dropout.hpp, whose vectors nvcc cannot compile).
-struct UnitDropout {
-  std::uint32_t threshold = 0;  ///< a unit is dropped where its 16 random bits are below; 0: never
-  float factor = 1.0f;          ///< what the units that stay are multiplied by
-  std::uint64_t seed = 0;
-  std::uint64_t step = 0;
-  std::uint32_t site = 0;                      ///< below 2^24
-  const std::uint64_t* device_step = nullptr;  ///< [1], for step where a graph is replayed
-
-  /// The probability is rounded to 1 / 65536.
-  static UnitDropout of(float probability, std::uint64_t seed, std::uint64_t step,
-                        std::uint32_t site) {
-    const auto threshold =
-        static_cast<std::uint32_t>(std::lround(std::clamp(probability, 0.0f, 0.9999f) * 65536.0f));
-    return {threshold, 65536.0f / (65536.0f - static_cast<float>(threshold)), seed, step, site};
-  }
-  CANDIST_HD bool off() const { return threshold == 0; }
-};
 
 /// What a place's dropout acts on.
 enum class DropoutPlace { branch, output };
@@ -86,17 +68,6 @@ struct NormGradients {
   static std::size_t partial_count(std::int64_t rows, int width);
 };
 
-/// Sums over the rows of a table, in an order that only its shape decides: what blocks leave for the
-/// parameters they share.
-struct ColumnSums {
-  const float* table = nullptr;  ///< [parts, columns]
-  int parts = 0;
-  std::int64_t columns = 0;
-  std::int64_t split = 0;   ///< columns before it go to `first`, the others to `second`
-  float* first = nullptr;   ///< [split], added to
-  float* second = nullptr;  ///< [columns - split], added to
-};
-
 /// Puts the forward pass into the stream. residual [N, D] may be null (0); out may be either input.
 /// Throws ShapeError where something is missing and for D > 4096.
 template <class T>
@@ -106,142 +77,10 @@ void layer_norm(const NormBatch<T>& batch, const T* residual, const T* branch, T
 template <class T>
 void layer_norm_backward(const NormBatch<T>& batch, const NormGradients<T>& gradients,
                          cudaStream_t stream);
-inline void add_column_sums(const ColumnSums& sums, cudaStream_t stream);
 
-// ---- the row in registers, and its dropout
+// ---- the row in registers
 
 namespace detail {
-
-/// A row [D] as the threads of its group hold it: warp w has every 256 columns w, w + warps, ..., a lane
-/// 8 of each, `Vector` neighbours at once.
-template <int Threads, int Tiles, int Vector>
-struct TiledRow {
-  static_assert(8 % Vector == 0);
-  using Group = RowGroup<Threads>;
-  static constexpr int tile_width = 256;
-  static constexpr int warps = Threads / warp_size;
-  static constexpr int count = Tiles * 8;
-  static constexpr int vector = Vector;
-
-  int lane = Group::rank() % warp_size;
-  int warp = Group::rank() / warp_size;
-  int width;
-
-  __device__ explicit TiledRow(int row_width) : width(row_width) {}
-
-  __device__ int tile(int i) const { return i / 8 * warps + warp; }
-  __device__ int column(int i) const {
-    return tile(i) * tile_width + (i % 8 / Vector * warp_size + lane) * Vector + i % Vector;
-  }
-  /// Zeros beyond the end, and where there is no row.
-  template <class T>
-  __device__ void read(const T* row, float (&values)[count]) const {
-    read_row<Vector>(row, width, values, [&](int i) { return column(i); });
-  }
-  template <class T>
-  __device__ void write(T* row, const float (&values)[count]) const {
-    CANDIST_UNROLL
-    for (int i = 0; i < count; i += Vector) {
-      if (column(i) >= width) continue;
-      Packed<T, Vector> packed;
-      CANDIST_UNROLL
-      for (int v = 0; v < Vector; ++v) packed.items[v] = from_float<T>(values[i + v]);
-      *reinterpret_cast<Packed<T, Vector>*>(row + column(i)) = packed;
-    }
-  }
-};
-
-/// The random words of one row's dropout.
-class DropoutStream {
- public:
-  __device__ DropoutStream(const UnitDropout& dropout, std::int64_t row)
-      : key_{static_cast<std::uint32_t>(dropout.seed),
-             static_cast<std::uint32_t>(dropout.seed >> 32)},
-        threshold_(dropout.threshold) {
-    const std::uint64_t step = dropout.device_step == nullptr ? dropout.step : *dropout.device_step;
-    const std::uint64_t sample =
-        (std::uint64_t{dropout.site} << 40) + static_cast<std::uint64_t>(row);
-    sample_ = static_cast<std::uint32_t>(sample);
-    epoch_ =
-        static_cast<std::uint32_t>(step) ^ (static_cast<std::uint32_t>(sample >> 32) * 0x9E3779B9u);
-  }
-  /// Bit h: unit 128 g + 16 h + l is kept, where block = 16 g + l; Philox4x32-10 as in CounterRng.
-  __device__ unsigned kept_of_block(std::uint32_t block) const {
-    std::uint32_t c[4] = {block, sample_, epoch_,
-                          static_cast<std::uint32_t>(RandomPurpose::unit_dropout)};
-    std::uint32_t k0 = key_[0], k1 = key_[1];
-    CANDIST_UNROLL
-    for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p0 = static_cast<std::uint64_t>(0xD2511F53u) * c[0];
-      const std::uint64_t p1 = static_cast<std::uint64_t>(0xCD9E8D57u) * c[2];
-      c[0] = static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0;
-      c[2] = static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1;
-      c[1] = static_cast<std::uint32_t>(p1);
-      c[3] = static_cast<std::uint32_t>(p0);
-      k0 += 0x9E3779B9u;
-      k1 += 0xBB67AE85u;
-    }
-    unsigned kept = 0;
-    CANDIST_UNROLL
-    for (int h = 0; h < 8; ++h) {
-      const std::uint32_t bits = h % 2 == 0 ? c[h / 2] & 0xFFFFu : c[h / 2] >> 16;
-      kept |= (bits < threshold_ ? 0u : 1u) << h;
-    }
-    return kept;
-  }
-
- private:
-  std::uint32_t key_[2];
-  std::uint32_t threshold_, sample_, epoch_;
-};
-
-/// Which of a lane's 8 units of a tile are kept. Every lane draws one block of the stream, the masks of 4
-/// neighbours make a word, and each lane asks for the two words that its units are in.
-template <int Vector>
-class KeptUnits {
- public:
-  /// By whole warps.
-  __device__ KeptUnits(const DropoutStream& stream, int tile, int lane) {
-    unsigned word = stream.kept_of_block(static_cast<std::uint32_t>(tile * warp_size + lane))
-                    << (lane % 4 * 8);
-    word |= __shfl_xor_sync(all_lanes, word, 1);
-    word |= __shfl_xor_sync(all_lanes, word, 2);
-    constexpr int step = Vector == 8 ? 4 : 16;
-    int source, shift;
-    if constexpr (Vector == 1) {
-      source = lane % 16 / 4 * 4;
-      shift = lane % 4 * 8 + lane / 16;
-    } else if constexpr (Vector == 4) {
-      source = lane % 4 * 4;
-      shift = lane / 4;
-    } else {
-      static_assert(Vector == 8);
-      source = lane / 16 * 16 + lane % 2 * 8;
-      shift = lane % 16 / 2;
-    }
-    words_[0] = __shfl_sync(all_lanes, word, source) >> shift;
-    words_[1] = __shfl_sync(all_lanes, word, source + step) >> shift;
-  }
-  __device__ bool keeps(int i) const {
-    return ((words_[i / 4] >> (Vector == 1 ? i % 4 * 2 : i % 4 * 8)) & 1u) != 0;
-  }
-
- private:
-  unsigned words_[2];
-};
-
-/// Multiplies the units of a row by their factors.
-template <class Row>
-__device__ void drop_units(const Row& row, const UnitDropout& dropout, std::int64_t id,
-                           float (&values)[Row::count]) {
-  const DropoutStream stream(dropout, id);
-  CANDIST_UNROLL
-  for (int t = 0; t < Row::count; t += 8) {
-    const KeptUnits<Row::vector> kept(stream, row.tile(t), row.lane);
-    CANDIST_UNROLL
-    for (int i = 0; i < 8; ++i) values[t + i] *= kept.keeps(i) ? dropout.factor : 0.0f;
-  }
-}
 
 template <class T>
 __device__ std::int64_t dropout_id(const NormBatch<T>& batch, long long r) {
@@ -377,28 +216,6 @@ __global__ void __launch_bounds__(Threads)
   row.write(partials + batch.width, dbeta);
 }
 
-/// 32 columns a block, 8 warps that each add up every eighth part. (A template, so that several files may
-/// have it.)
-template <class Sums>
-__global__ void __launch_bounds__(256) column_sums_kernel(Sums sums) {
-  constexpr int warps = 8;
-  CANDIST_SHARED(float, totals, warps* warp_size);
-  const int lane = static_cast<int>(threadIdx.x) % warp_size;
-  const int warp = static_cast<int>(threadIdx.x) / warp_size;
-  const long long column = static_cast<long long>(blockIdx.x) * warp_size + lane;
-  float total = 0.0f;
-  if (column < sums.columns) {
-    for (int part = warp; part < sums.parts; part += warps)
-      total += sums.table[part * sums.columns + column];
-  }
-  totals[warp * warp_size + lane] = total;
-  __syncthreads();  // the totals of all warps are there
-  if (warp > 0 || column >= sums.columns) return;
-  for (int w = 1; w < warps; ++w) total += totals[w * warp_size + lane];
-  float* to = column < sums.split ? sums.first + column : sums.second + (column - sums.split);
-  *to += total;
-}
-
 // ---- definitions
 
 namespace detail {
@@ -515,11 +332,6 @@ void layer_norm_backward(const NormBatch<T>& batch, const NormGradients<T>& grad
   add_column_sums({gradients.partials, blocks, std::int64_t{2} * batch.width, batch.width,
                    gradients.dgamma, gradients.dbeta},
                   stream);
-}
-
-inline void add_column_sums(const ColumnSums& sums, cudaStream_t stream) {
-  const auto blocks = static_cast<unsigned>((sums.columns + warp_size - 1) / warp_size);
-  launch(column_sums_kernel<ColumnSums>, {blocks, 256}, stream, sums);
 }
 
 }  // namespace candist
