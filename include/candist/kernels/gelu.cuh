@@ -25,6 +25,7 @@
 #include "candist/kernels/column_sums.cuh"
 #include "candist/kernels/row_cells.cuh"
 #include "candist/kernels/row_group.cuh"
+#include "candist/kernels/tiled_row.cuh"
 
 namespace candist {
 

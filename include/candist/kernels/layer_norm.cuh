@@ -220,12 +220,6 @@ __global__ void __launch_bounds__(Threads)
 
 namespace detail {
 
-/// May rows of this width be read and written `Vector` elements at once?
-template <class... Tables>
-bool takes_vectors(int vector, std::int64_t width, const Tables*... tables) {
-  return width % vector == 0 && ((reinterpret_cast<std::uintptr_t>(tables) % 16 == 0) && ...);
-}
-
 /// Calls run<threads, tiles, vector>() for rows of this width: forward, a warp a row as far as it goes.
 template <class T, class Run>
 void with_norm_shape(int width, bool vectors, Run&& run) {

@@ -100,5 +100,11 @@ __device__ void drop_units(const Row& row, const UnitDropout& dropout, std::int6
   }
 }
 
+/// May rows of this width be read and written `Vector` elements at once?
+template <class... Tables>
+bool takes_vectors(int vector, std::int64_t width, const Tables*... tables) {
+  return width % vector == 0 && ((reinterpret_cast<std::uintptr_t>(tables) % 16 == 0) && ...);
+}
+
 }  // namespace detail
 }  // namespace candist
