@@ -5,6 +5,8 @@
 # Rewrites pretrained_*.md: the published methods on a pretrained student, fine-tuned on the CPU; about
 # five hours on 2 cores. The student is all-MiniLM-L6-v2 (examples/fetch_minilm.sh FOLDER).
 #   bash docs/results/refresh_pretrained.sh build/bin/candist FOLDER [wordnet|pico|trec|trec_simulated ...]
+#   WORK=FOLDER    keep the studies there; started again, only what is missing is run (default: a temporary folder)
+#   THREADS=N      runs at a time (default: all cores)
 # WordNet needs Debian's wordnet-base; PICO and TREC need the texts of ../shared/data beside the checkout
 # (no clear licence, so not here) and stay as they are without them.
 set -euo pipefail
@@ -15,9 +17,15 @@ sets=("$@")
 [ ${#sets[@]} -gt 0 ] || sets=(trec wordnet pico trec_simulated)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 shared=$here/../../../shared/data
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+threads=${THREADS:-0}
+if [ -n "${WORK:-}" ]; then
+  mkdir -p "$WORK"
+  cd "$WORK"
+else
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  cd "$work"
+fi
 
 commit=$("$program" --version | sed -n 's/^commit *//p')
 seeds=1,2,3
@@ -28,7 +36,7 @@ steps=candist_uniform,candist_ren,candist_out,candist_sha,candist_cla  # of the 
 study() {
   local name=$1 title=$2 epochs=$3 methods=$4 begin=$SECONDS
   shift 4
-  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds")
+  local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds" --threads "$threads")
   echo "== $name"
   "$program" ablate "${common[@]}" --method "$methods" --out "$name" >/dev/null
   local pages=("$name/summary.md")
@@ -54,7 +62,7 @@ for set in "${sets[@]}"; do
   folder=$shared/${set%_simulated}
   case $set in
     wordnet)
-      "$program" demo --out demo --seeds 1 --epochs 1 --quiet >/dev/null
+      [ -s demo/train.ca_all.jsonl ] || "$program" demo --out demo --seeds 1 --epochs 1 --quiet >/dev/null
       files=(--data demo/train.jsonl --test demo/test.jsonl --labels demo/labels.json --augmented demo/train.augmented.jsonl)
       annotations=demo/train.ca_all.jsonl
       ;;
@@ -68,7 +76,7 @@ for set in "${sets[@]}"; do
       if [ "$set" = trec_simulated ]; then  # GPT-3.5's coverage and set size, as in refresh.sh
         files+=(--augmented "$folder/train.augmented.jsonl")
         annotations=simulated.jsonl
-        "$program" annotate --annotator simulated --coverage 0.8909 --mean-set-size 1.70 \
+        [ -s "$annotations" ] || "$program" annotate --annotator simulated --coverage 0.8909 --mean-set-size 1.70 \
           "${files[@]:0:2}" "${files[@]:4:2}" --out "$annotations" >/dev/null
       fi
       ;;
