@@ -10,18 +10,10 @@
 
 #include "candist/concepts.hpp"
 #include "candist/lanes.hpp"
+#include "candist/optimizers/adamw_options.hpp"
 #include "candist/optimizers/optimizer_state.hpp"
 
 namespace candist {
-
-struct AdamWOptions {
-  float weight_decay = 0.01f;  ///< decoupled
-  float beta1 = 0.9f;
-  float beta2 = 0.999f;
-  float epsilon = 1e-8f;
-  float max_gradient_norm = 0.0f;  ///< clipping; 0: none
-  int threads = 1;
-};
 
 /// AdamW: decoupled decay, bias-corrected moments. Rows that a step does not touch: their moments
 /// decay for the missed steps at the next touch, m <- beta1^missed m, as those of dense AdamW do

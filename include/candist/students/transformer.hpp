@@ -85,6 +85,9 @@ class TransformerNetwork {
 
   std::span<ParameterBlock> blocks() { return parameters_.blocks(); }
   void zero_gradients() { parameters_.clear_gradients(); }
+  /// Training forwards so far; they name the random numbers of the dropout.
+  std::int64_t steps() const { return step_; }
+  void set_steps(std::int64_t steps) { step_ = steps; }
   /// Every parameter by its name in the model (weights/transformer_config.hpp).
   std::vector<NamedTensor> tensors() { return parameters_.tensors(); }
 
@@ -125,7 +128,7 @@ class TransformerNetwork {
   TokenizerFiles tokenizer_files_;
   TransformerParameters parameters_;
   std::vector<std::string> fresh_;
-  std::int64_t step_ = 0;  ///< training forwards so far; names the random numbers of the dropout
+  std::int64_t step_ = 0;
   std::shared_ptr<WorkerTeam> team_;
   Own<TransformerPass<Activation>> pass_;
   Own<ClassifierHead> head_;
