@@ -18,6 +18,7 @@
 #include "candist/students/device_transformer.hpp"
 #include "support/catch.hpp"
 #include "support/host_compute.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace candist;
 using candist::testing::HostCompute;
@@ -178,7 +179,7 @@ TEST_CASE("ten steps of training agree with the host's", "[cuda_transformer]") {
     Transformer host = on_host(shape);
     AdamW host_optimizer(clipped);
     DeviceTransformer device = on_device<float>(on_host(shape));
-    DeviceAdamW device_optimizer(clipped, device.shared_engine());
+    DeviceAdamW device_optimizer(clipped, device.engine());
     const std::vector<double> expected = train(host, host_optimizer, 10);
     const std::vector<double> found = train(device, device_optimizer, 10);
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -224,7 +225,7 @@ TEST_CASE("mixtures of embeddings train as the host's do", "[cuda_transformer]")
     Transformer host = on_host(shape);
     AdamW host_optimizer(clipped);
     DeviceTransformer device = on_device<float>(on_host(shape));
-    DeviceAdamW device_optimizer(clipped, device.shared_engine());
+    DeviceAdamW device_optimizer(clipped, device.engine());
     for (int i = 0; i < 3; ++i) {
       CHECK(largest_difference(step(device, device_optimizer), step(host, host_optimizer)) < 2e-4);
       CHECK(device_optimizer.gradient_norm() ==
@@ -238,7 +239,7 @@ TEST_CASE("the same training gives the same bits, whatever was before", "[cuda_t
     DeviceTransformer device = on_device<float>(on_host({}));
     // Larger batches, whose activations stay where they were.
     if (after_others) logits_of(device, texts_of({60, 60, 60}));
-    DeviceAdamW optimizer(clipped, device.shared_engine());
+    DeviceAdamW optimizer(clipped, device.engine());
     train(device, optimizer, 5);
     return all_values(device.on_host());
   };
@@ -270,7 +271,7 @@ TEST_CASE("an evaluation beyond the room comes in parts", "[cuda_transformer]") 
 TEST_CASE("a training goes on from saved weights and moments to the same bits",
           "[cuda_transformer]") {
   DeviceTransformer whole = on_device<float>(on_host({}));
-  DeviceAdamW whole_optimizer(clipped, whole.shared_engine());
+  DeviceAdamW whole_optimizer(clipped, whole.engine());
   train(whole, whole_optimizer, 3);
   std::stringstream state;
   whole_optimizer.save(state);
@@ -278,7 +279,7 @@ TEST_CASE("a training goes on from saved weights and moments to the same bits",
   train(whole, whole_optimizer, 3, 3);
 
   DeviceTransformer resumed = on_device<float>(saved);
-  DeviceAdamW resumed_optimizer(clipped, resumed.shared_engine());
+  DeviceAdamW resumed_optimizer(clipped, resumed.engine());
   resumed_optimizer.load(state);
   train(resumed, resumed_optimizer, 3, 3);
   CHECK(all_values(resumed.on_host()) == all_values(whole.on_host()));
@@ -290,7 +291,7 @@ TEST_CASE("a training goes on from saved weights and moments to the same bits",
 
 TEST_CASE("it learns what is there to learn, in float and in bf16", "[cuda_transformer]") {
   const auto last_loss = [](auto device) {
-    DeviceAdamW optimizer(clipped, device.shared_engine());
+    DeviceAdamW optimizer(clipped, device.engine());
     const IdTexts texts = texts_of({4, 9, 1, 6});
     const std::vector<TokenSpan> batch = batch_of(texts);
     double loss = 0.0;
@@ -322,7 +323,7 @@ TEST_CASE("bf16 is float but for its rounding", "[cuda_transformer]") {
       CHECK(largest_difference(logits_of(device, texts), expected) < 0.03 * largest + 0.01);
     }
     AdamW host_optimizer(clipped);
-    DeviceAdamW device_optimizer(clipped, device.shared_engine());
+    DeviceAdamW device_optimizer(clipped, device.engine());
     train(host, host_optimizer, 1);
     train(device, device_optimizer, 1);
     CHECK(device_optimizer.gradient_norm() == Approx(host_optimizer.gradient_norm()).epsilon(0.03));
@@ -359,10 +360,56 @@ TEST_CASE("what the GPU cannot take is said", "[cuda_transformer]") {
   device.forward(batch, Mode::training, {logits.data(), 2, 3});
   CHECK_THROWS_WITH(device.embed_backward({embeddings.data(), 2, 64}),
                     Catch::Contains("out of its order"));
-  CHECK_THROWS_WITH(device.engine().step(clipped, 0.1f), Catch::Contains("without gradients"));
+  CHECK_THROWS_WITH(device.engine()->step(clipped, 0.1f), Catch::Contains("without gradients"));
   device.backward({logits.data(), 2, 3});
   CHECK_THROWS_WITH(device.backward({logits.data(), 2, 3}),
                     Catch::Contains("a second backward pass"));
   device.zero_gradients();
   device.backward({logits.data(), 2, 3});
+}
+
+TEST_CASE("copies have weights of their own on one device", "[cuda_transformer]") {
+  DeviceTransformer device = on_device<float>(on_host({}));
+  DeviceAdamW optimizer(clipped, device.engine());
+  const IdTexts texts = texts_of({4, 9});
+  train(device, optimizer, 2);
+  const DeviceTransformer best = device;
+  const Floats then = logits_of(device, texts);
+  train(device, optimizer, 2, 2);
+  const Floats now = logits_of(device, texts);
+  CHECK(now != then);
+  const auto of_best = [&] {
+    Floats logits(6);
+    const std::vector<TokenSpan> batch = batch_of(texts);
+    best.forward(batch, {logits.data(), 2, 3});
+    return logits;
+  };
+  CHECK(of_best() == then);
+  CHECK(logits_of(device, texts) == now);
+
+  // A training goes on as if the other copy had never moved in.
+  DeviceTransformer alone = on_device<float>(on_host({}));
+  DeviceAdamW alone_optimizer(clipped, alone.engine());
+  train(alone, alone_optimizer, 5);
+  of_best();
+  train(device, optimizer, 1, 4);
+  CHECK(all_values(device.on_host()) == all_values(alone.on_host()));
+  device = best;
+  CHECK(logits_of(device, texts) == then);
+}
+
+TEST_CASE("what is saved is a Transformer's folder", "[cuda_transformer]") {
+  const candist::testing::TemporaryFolder folder;
+  DeviceTransformer device = on_device<float>(on_host({}));
+  DeviceAdamW optimizer(clipped, device.engine());
+  train(device, optimizer, 2);
+  save_student(folder.path(), device);
+  const IdTexts texts = texts_of({4, 9});
+  Transformer host = Transformer::load(folder.path());
+  CHECK(largest_difference(logits_of(host, texts), logits_of(device, texts)) < 1e-5);
+  CHECK(host.steps() == 2);
+  const Floats logits = logits_of(device, texts);
+  train(device, optimizer, 1);
+  device.reload(folder.path());
+  CHECK(logits_of(device, texts) == logits);
 }

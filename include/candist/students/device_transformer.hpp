@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <istream>
 #include <memory>
+#include <mutex>
 #include <ostream>
 #include <span>
 #include <string_view>
@@ -21,60 +22,99 @@
 namespace candist {
 
 /// A transformer whose passes run on a device; DeviceAdamW steps it. Its weights' folder, tokenizer and names
-/// are those of the Transformer that it was made from, whose host memory serves for reading and saving
-/// weights. Copies share one device transformer. An evaluation may not stand between a training forward and
-/// its backward. The bits of a training depend on nothing but its batches.
+/// are those of the Transformer that it was made from, which is also where its weights are on the host. A
+/// copy has weights of its own and shares the device, where one of them is at a time: whoever is used
+/// moves in. No evaluation and no other copy may stand between a training forward and its backward.
+/// Evaluation may be shared by threads, which take turns.
 class DeviceTransformer {
  public:
   static constexpr const char* name = "cuda-transformer";
 
   /// `engine` was made with host's blocks.
   DeviceTransformer(Transformer host, std::shared_ptr<TransformerEngine> engine)
-      : host_(std::make_shared<Transformer>(std::move(host))), engine_(std::move(engine)) {}
+      : host_(std::make_shared<Transformer>(std::move(host))),
+        seat_(std::make_shared<Seat>(std::move(engine))) {
+    seat_->holder = host_;
+  }
+  DeviceTransformer(const DeviceTransformer& other)
+      : host_(std::make_shared<Transformer>(other.on_host())), seat_(other.seat_) {}
+  DeviceTransformer& operator=(const DeviceTransformer& other) {
+    return *this = DeviceTransformer(other);
+  }
+  DeviceTransformer(DeviceTransformer&&) = default;
+  DeviceTransformer& operator=(DeviceTransformer&&) = default;
 
   const TransformerConfig& config() const { return host_->config(); }
-  TransformerEngine& engine() { return *engine_; }
-  const std::shared_ptr<TransformerEngine>& shared_engine() const { return engine_; }
+  const Tokenizer& tokenizer() const { return host_->tokenizer(); }
+  const std::shared_ptr<TransformerEngine>& engine() const { return seat_->engine; }
   int classes() const { return host_->classes(); }
   int width() const { return host_->width(); }
   void encode(std::string_view text, std::vector<std::int32_t>& ids) const {
     host_->encode(text, ids);
   }
 
+  /// Evaluation: logits [N, C], in parts that there is room for.
+  void forward(TextBatch batch, MatrixView<float> logits) const;
   void forward(TextBatch batch, Mode mode, MatrixView<float> logits);
-  void backward(MatrixView<const float> dlogits) { engine_->backward(dlogits); }
+  void backward(MatrixView<const float> dlogits) { seat_->engine->backward(dlogits); }
   void embed(TextBatch batch, Mode mode, MatrixView<float> embeddings);
   void classify(MatrixView<const float> embeddings, Mode mode, MatrixView<float> logits);
   void classify_backward(MatrixView<const float> dlogits, MatrixView<float> dembeddings) {
-    engine_->classify_backward(dlogits, dembeddings);
+    seat_->engine->classify_backward(dlogits, dembeddings);
   }
-  void embed_backward(MatrixView<const float> dembeddings) { engine_->embed_backward(dembeddings); }
-  void zero_gradients() { engine_->zero_gradients(); }
+  void embed_backward(MatrixView<const float> dembeddings) {
+    seat_->engine->embed_backward(dembeddings);
+  }
+  void zero_gradients() { seat_->engine->zero_gradients(); }
   /// None on the host.
   std::span<ParameterBlock> blocks() { return {}; }
 
   /// The Transformer with the weights of the device: what is saved, and what evaluates without a device.
   const Transformer& on_host() const {
-    engine_->get(host_->blocks());
+    const std::lock_guard lock(seat_->mutex);
+    if (seat_->holder.lock() == host_) seat_->engine->get(host_->blocks());
     return *host_;
   }
+  /// Takes over a folder that save_student wrote; the model has to be of the same shape.
+  void reload(const std::filesystem::path& folder) {
+    *host_ = Transformer::load(folder);
+    seat_->engine->put(host_->blocks());
+    seat_->holder = host_;
+  }
+  /// Writes what Transformer writes.
   friend void save_student(const std::filesystem::path& folder, const DeviceTransformer& student) {
     save_student(folder, student.on_host());
   }
 
  private:
-  PackedTexts pack(TextBatch batch);
-  static EnginePass pass_of(Mode mode) {
-    return mode == Mode::training ? EnginePass::training : EnginePass::evaluation;
-  }
+  /// The one place on the device.
+  struct Seat {
+    std::shared_ptr<TransformerEngine> engine;
+    std::weak_ptr<Transformer> holder;  ///< whose weights are there
+    std::mutex mutex;                   ///< of evaluation
+    explicit Seat(std::shared_ptr<TransformerEngine> its_engine) : engine(std::move(its_engine)) {}
+  };
+  /// A batch, packed.
+  struct Packed {
+    PackedBatch batch;
+    std::vector<std::int32_t> offsets;
+
+    Packed(TextBatch texts, const TransformerConfig& config) {
+      batch.pack(texts, config);
+      for (const PackedText& text : batch.with_all_queries())
+        offsets.push_back(static_cast<std::int32_t>(text.first));
+      offsets.push_back(static_cast<std::int32_t>(batch.tokens()));
+    }
+    PackedTexts view() const { return {batch.ids(), batch.positions(), offsets}; }
+  };
+
+  void move_in() const;
   /// run(texts, rows of out) for parts of a batch that there is room for.
   template <class Run>
-  void in_parts(TextBatch batch, MatrixView<float> out, Run&& run);
+  void in_parts(TextBatch batch, MatrixView<float> out, Run&& run) const;
 
   std::shared_ptr<Transformer> host_;
-  std::shared_ptr<TransformerEngine> engine_;
-  PackedBatch packed_;
-  std::vector<std::int32_t> offsets_;
+  std::shared_ptr<Seat> seat_;
 };
 
 /// AdamW of a DeviceTransformer, whose state is on the device; host twin: AdamW.
@@ -101,18 +141,19 @@ class DeviceAdamW {
 
 // ---- definitions
 
-inline PackedTexts DeviceTransformer::pack(TextBatch batch) {
-  packed_.pack(batch, config());
-  offsets_.clear();
-  for (const PackedText& text : packed_.with_all_queries())
-    offsets_.push_back(static_cast<std::int32_t>(text.first));
-  offsets_.push_back(static_cast<std::int32_t>(packed_.tokens()));
-  return {packed_.ids(), packed_.positions(), offsets_};
+inline void DeviceTransformer::move_in() const {
+  const std::shared_ptr<Transformer> holder = seat_->holder.lock();
+  if (holder == host_) return;
+  if (holder) seat_->engine->get(holder->blocks());
+  seat_->engine->put(host_->blocks());
+  seat_->holder = host_;
 }
 
 template <class Run>
-void DeviceTransformer::in_parts(TextBatch batch, MatrixView<float> out, Run&& run) {
-  const TransformerCapacity& room = engine_->capacity();
+void DeviceTransformer::in_parts(TextBatch batch, MatrixView<float> out, Run&& run) const {
+  const std::lock_guard lock(seat_->mutex);
+  move_in();
+  const TransformerCapacity& room = seat_->engine->capacity();
   for (std::size_t first = 0; first < batch.size();) {
     std::size_t last = first;
     std::int64_t tokens = 0;
@@ -122,35 +163,45 @@ void DeviceTransformer::in_parts(TextBatch batch, MatrixView<float> out, Run&& r
       tokens += more;
       ++last;
     }
-    run(pack(batch.subspan(first, last - first)),
+    run(Packed(batch.subspan(first, last - first), config()).view(),
         out.slice(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last - first)));
     first = last;
   }
 }
 
+inline void DeviceTransformer::forward(TextBatch batch, MatrixView<float> logits) const {
+  in_parts(batch, logits, [&](const PackedTexts& texts, MatrixView<float> rows) {
+    seat_->engine->forward(texts, EnginePass::evaluation, 0, rows);
+  });
+}
+
 inline void DeviceTransformer::forward(TextBatch batch, Mode mode, MatrixView<float> logits) {
-  if (mode == Mode::evaluation) {
-    return in_parts(batch, logits, [&](const PackedTexts& texts, MatrixView<float> rows) {
-      engine_->forward(texts, EnginePass::evaluation, 0, rows);
-    });
-  }
-  engine_->forward(pack(batch), EnginePass::training, host_->steps(), logits);
+  if (mode == Mode::evaluation) return std::as_const(*this).forward(batch, logits);
+  move_in();
+  seat_->engine->forward(Packed(batch, config()).view(), EnginePass::training, host_->steps(),
+                         logits);
   host_->set_steps(host_->steps() + 1);
 }
 
 inline void DeviceTransformer::embed(TextBatch batch, Mode mode, MatrixView<float> embeddings) {
   if (mode == Mode::evaluation) {
     return in_parts(batch, embeddings, [&](const PackedTexts& texts, MatrixView<float> rows) {
-      engine_->embed(texts, EnginePass::evaluation, 0, rows);
+      seat_->engine->embed(texts, EnginePass::evaluation, 0, rows);
     });
   }
-  engine_->embed(pack(batch), EnginePass::training, host_->steps(), embeddings);
+  move_in();
+  seat_->engine->embed(Packed(batch, config()).view(), EnginePass::training, host_->steps(),
+                       embeddings);
 }
 
 inline void DeviceTransformer::classify(MatrixView<const float> embeddings, Mode mode,
                                         MatrixView<float> logits) {
-  engine_->classify(embeddings, pass_of(mode), logits);
-  if (mode == Mode::training) host_->set_steps(host_->steps() + 1);
+  if (mode == Mode::evaluation) {
+    move_in();
+    return seat_->engine->classify(embeddings, EnginePass::evaluation, logits);
+  }
+  seat_->engine->classify(embeddings, EnginePass::training, logits);
+  host_->set_steps(host_->steps() + 1);
 }
 
 static_assert(EmbeddingStudent<DeviceTransformer>);
