@@ -55,7 +55,9 @@ std::string bytes_of(const S& student, const std::filesystem::path& folder) {
 template <class S>
 void restore(S& student, std::string_view bytes, const std::filesystem::path& folder) {
   with_student_files(folder, bytes, [&](const auto& place) {
-    if constexpr (requires { S::load(place, student.options().threads); }) {
+    if constexpr (requires { student.reload(place); }) {
+      student.reload(place);
+    } else if constexpr (requires { S::load(place, student.options().threads); }) {
       student = S::load(place, student.options().threads);
     } else {
       student = S::load(place);

@@ -26,11 +26,11 @@
 
 namespace candist::program {
 
-template <class List>
+template <class List, class... More>
 struct VariantOf;
-template <class... Types>
-struct VariantOf<TypeList<Types...>> {
-  using type = std::variant<Types...>;
+template <class... Types, class... More>
+struct VariantOf<TypeList<Types...>, More...> {
+  using type = std::variant<Types..., More...>;
 };
 
 /// Any loss of the list.
@@ -92,10 +92,10 @@ inline std::string_view problem_of(const AnyLoss& loss, const AnyRefinery& refin
       refinery.refinery);
 }
 
-/// Any optimizer.
+/// Any optimizer: of the list, or of a student on a device.
 struct AnyOptimizer {
   static constexpr const char* name = "any";
-  typename VariantOf<Optimizers>::type optimizer;
+  typename VariantOf<Optimizers, DeviceAdamW>::type optimizer;
 
   void step(std::span<ParameterBlock> blocks, float learning_rate) {
     std::visit([&](auto& o) { o.step(blocks, learning_rate); }, optimizer);

@@ -101,9 +101,14 @@ int predict(const Arguments& arguments) {
       name != kind.end() && name->is_string() ? name->get<std::string>() : std::string();
   Predictions predictions;
   if (!with_named<Students>(student, [&]<class Listed>() {
-        auto trained = load_student<typename Listed::Student>(folder, labels);
-        const EncodedTexts encoded = encode_texts(trained, texts.texts, texts.rows(), threads);
-        predictions = candist::predict(trained, encoded, threads);
+        if constexpr (requires { Listed::Student::load(folder); }) {
+          auto trained = load_student<typename Listed::Student>(folder, labels);
+          const EncodedTexts encoded = encode_texts(trained, texts.texts, texts.rows(), threads);
+          predictions = candist::predict(trained, encoded, threads);
+        } else {  // saved as another one
+          throw InputError((folder / "student.json").string(), 0, "student " + quoted(student),
+                           "the name of the student that it was saved as, transformer");
+        }
       })) {
     throw InputError((folder / "student.json").string(), 0, "student " + quoted(student),
                      "one of " + names_of<Students>());

@@ -10,6 +10,7 @@
 #include "candist/data/atomic_file.hpp"
 #include "candist/studies/study_folder.hpp"
 #include "checkpoint.hpp"
+#include "students.hpp"
 
 namespace candist::program {
 
@@ -55,7 +56,11 @@ void write_model_card(const std::filesystem::path& folder, const RunSettings& se
         {{"name", corpus.labels.name(c)}, {"description", corpus.labels.description(c)}});
   }
   write_json(folder / "labels.json", labels);
-  write_json(folder / "student.json", {{"student", settings.student}});
+  // What was trained on a GPU is read, and can go on, without one.
+  const std::string student = settings.student == CudaTransformerStudent::name
+                                  ? std::string(TransformerStudent::name)
+                                  : settings.student;
+  write_json(folder / "student.json", {{"student", student}});
 }
 
 std::vector<std::filesystem::path> files_of_run(const std::filesystem::path& folder) {

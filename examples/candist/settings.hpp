@@ -46,6 +46,7 @@ struct RunSettings {
   std::optional<int> layers;
   std::optional<int> width;
   std::optional<int> heads;
+  std::string precision;
   std::optional<int> buckets_log2;
   std::optional<int> word_ngrams;
   std::optional<int> char_min;
@@ -116,6 +117,8 @@ void for_each_option(Settings& s, Visitor&& visit) {
   visit("layers", s.layers, "of a transformer with fresh weights; default:");
   visit("width", s.width, "of a transformer with fresh weights; default:");
   visit("heads", s.heads, "of a transformer with fresh weights; default:");
+  visit("precision", s.precision,
+        "of activations and products on the GPU, bf16 or fp32; sums are float in both; default:");
   visit("buckets_log2", s.buckets_log2, "hash buckets of the n-grams, as a power of 2; default:");
   visit("word_ngrams", s.word_ngrams, "words, word pairs, ... up to this length; default:");
   visit("char_min", s.char_min, "shortest character n-gram, 0 = none; default:");

@@ -20,6 +20,7 @@
 #include "candist/optimizers/adamw.hpp"
 #include "candist/optimizers/row_adagrad.hpp"
 #include "candist/optimizers/sgd.hpp"
+#include "candist/students/device_transformer.hpp"
 #include "candist/students/embedding_bag_mlp.hpp"
 #include "candist/students/hashed_linear.hpp"
 #include "candist/students/transformer.hpp"
@@ -37,6 +38,7 @@ namespace candist::program {
 //   warm_up_epochs(epochs)        epochs before the distribution refinery selects; < 0: its default
 //   make(settings, corpus)        the student of resolved settings
 //   check(settings, corpus)       throws InputError where make would (optional)
+//   optimizer(settings, student)  where it cannot be one of the list below (optional)
 //   encoding_of(settings)         names how texts become ids: runs of the same name share them
 
 HashedNgramsOptions ngrams_of(const RunSettings& settings);
@@ -131,7 +133,24 @@ struct TransformerStudent {
   static TransformerConfig fresh_config();
 };
 
-using Students = TypeList<LinearStudent, MlpStudent, TransformerStudent>;
+/// The same transformer on a GPU; what it saves is a TransformerStudent's.
+struct CudaTransformerStudent : TransformerStudent {
+  using Student = DeviceTransformer;
+  static constexpr const char* name = Student::name;
+
+  template <class Join>
+  static void join(Join& join, RunSettings& s) {
+    enum class Precision { bf16, fp32 } precision = Precision::bf16;
+    TransformerStudent::join(join, s);
+    join.name("precision", s.precision, precision,
+              {{"bf16", Precision::bf16}, {"fp32", Precision::fp32}});
+  }
+  static Student make(const RunSettings& settings, const Corpus& corpus);
+  static void check(const RunSettings& settings, const Corpus& corpus);
+  static DeviceAdamW optimizer(const RunSettings& settings, const Student& student);
+};
+
+using Students = TypeList<LinearStudent, MlpStudent, TransformerStudent, CudaTransformerStudent>;
 using CandidateSets = TypeList<MaskCandidates, SparseCandidates, DenseCandidates>;
 using Optimizers = TypeList<Sgd, Adagrad, AdamW, RowAdagrad>;
 

@@ -340,9 +340,15 @@ double estimated_memory(const RunSettings& settings, const Corpus& corpus) {
     const std::lock_guard lock(mutex);
     double& bytes = known[key];
     if (bytes == 0.0) {
-      auto student = Listed::make(settings, corpus);
-      for (const ParameterBlock& block : student.blocks())
-        bytes += static_cast<double>(block.values.size()) * sizeof(float);
+      const auto count = [&](auto student) {
+        for (const ParameterBlock& block : student.blocks())
+          bytes += static_cast<double>(block.values.size()) * sizeof(float);
+      };
+      if constexpr (std::is_base_of_v<TransformerStudent, Listed>) {
+        count(TransformerStudent::make(settings, corpus));  // also where it trains on a GPU
+      } else {
+        count(Listed::make(settings, corpus));
+      }
     }
     parameters = bytes;
   });

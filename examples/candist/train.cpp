@@ -305,6 +305,8 @@ RunResult train(const RunSettings& settings, PreparedRun prepared, const Corpus&
   RunResult result;
   with_named<Students>(settings.student, [&]<class Listed>() {
     typename Listed::Student student = Listed::make(settings, corpus);
+    if constexpr (requires { Listed::optimizer(settings, student); })
+      prepared.chosen.optimizer.optimizer = Listed::optimizer(settings, student);
     const auto encoded =
         cache.get(Listed::encoding_of(settings), student, corpus, std::max(1, settings.threads));
     if (settings.max_length) warn_of_cut_texts(*settings.max_length, corpus, *encoded, hooks);

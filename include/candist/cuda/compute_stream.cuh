@@ -31,7 +31,7 @@ class ComputeStream {
   using WorkKey = std::array<std::int64_t, 4>;
 
   explicit ComputeStream(FloatProducts products = FloatProducts::full)
-      : device_((check_device(), 0)), products_(stream_, products) {}
+      : stream_(checked_stream()), products_(stream_, products) {}
 
   cudaStream_t get() const { return stream_; }
   LinearProducts& products() { return products_; }
@@ -67,7 +67,12 @@ class ComputeStream {
   std::size_t graphs() const { return recorded_.size(); }
 
  private:
-  int device_;  // first: says what is wrong with the device, if anything
+  /// check_device() says more than a stream that cannot be made.
+  static Stream checked_stream() {
+    check_device();
+    return {};
+  }
+
   Stream stream_;
   LinearProducts products_;
   std::map<WorkKey, std::optional<Graph>> recorded_;

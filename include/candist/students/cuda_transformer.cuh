@@ -144,15 +144,7 @@ CudaTransformer<T, Compute>::CudaTransformer(const TransformerConfig& config,
                                              const TransformerCapacity& capacity,
                                              std::uint64_t seed, Compute compute)
     : config_(config), capacity_(capacity), seed_(seed), compute_(std::move(compute)) {
-  const int head_width = config.heads > 0 ? config.width / config.heads : 0;
-  if (config.layers < 1 || (head_width != 32 && head_width != 64) ||
-      config.width != head_width * config.heads || config.width > NormBatch<T>::most_width) {
-    throw InputError("found a transformer of " + std::to_string(config.layers) + " layers, width " +
-                     std::to_string(config.width) + " and " + std::to_string(config.heads) +
-                     " heads, expected on the GPU one layer or more, heads of 32 or 64 columns and "
-                     "a width of at most " +
-                     std::to_string(NormBatch<T>::most_width));
-  }
+  check_device_shape(config);
   numbers_.has_dense = config.pooling != Pooling::mean;
   numbers_.head = ParameterNumbers::of(config.layers, ParameterNumbers::query_weight);
   CANDIST_EXPECT_EQ(blocks.size(), numbers_.head_output_weight() + 2,

@@ -9,10 +9,13 @@
 #include <cstdint>
 #include <iosfwd>
 #include <span>
+#include <string>
 
+#include "candist/error.hpp"
 #include "candist/matrix_view.hpp"
 #include "candist/optimizers/adamw_options.hpp"
 #include "candist/parameter_block.hpp"
+#include "candist/weights/transformer_config.hpp"
 
 namespace candist {
 
@@ -41,6 +44,20 @@ struct TransformerMemory {
   std::size_t activations = 0;  ///< of a batch, with their gradients
   std::size_t total() const { return parameters + gradients + optimizer + activations; }
 };
+
+/// Throws InputError for a transformer that the kernels of the device do not take.
+inline void check_device_shape(const TransformerConfig& config) {
+  constexpr int most_width = 4096;
+  const int head = config.heads > 0 ? config.width / config.heads : 0;
+  if (config.layers > 0 && (head == 32 || head == 64) && config.width == head * config.heads &&
+      config.width <= most_width)
+    return;
+  throw InputError("found a transformer of " + std::to_string(config.layers) + " layers, width " +
+                   std::to_string(config.width) + " and " + std::to_string(config.heads) +
+                   " heads, expected on the GPU one layer or more, heads of 32 or 64 columns and a "
+                   "width of at most " +
+                   std::to_string(most_width));
+}
 
 /// What a forward pass is for.
 enum class EnginePass { evaluation, training };
