@@ -1,63 +1,47 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The launches of a transformer's passes, forward and backward, in their order; nothing here waits, copies to
-// the host or allocates, so that all of it can be recorded.
-// Host twin: TransformerPass in students/transformer_encoder.hpp, ClassifierHead in
-// students/classifier_head.hpp.
+// The launches of a transformer encoder's passes, forward and backward, in their order; nothing here waits,
+// copies to the host or allocates, so that all of it can be recorded.
+// Host twin: TransformerPass in students/transformer_encoder.hpp.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <utility>
 
 #include "candist/cuda/linear_shape.hpp"
 #include "candist/kernels/attention_backward.cuh"
-#include "candist/kernels/tanh_dropout.cuh"
 #include "candist/kernels/text_rows.cuh"
-#include "candist/students/cuda_transformer_rooms.cuh"
+#include "candist/students/cuda_parameter_rooms.cuh"
+#include "candist/students/cuda_pass_rooms.cuh"
 
 namespace candist {
 
-/// A transformer's passes over rooms that somebody else keeps. T: of activations and of the factors of
+/// An encoder's passes over rooms that somebody else keeps. T: of activations and of the factors of
 /// products, float or bf16. Compute: ComputeStream, or a stand-in that has its get(), products() and
 /// zero(). Gradients of matrices and tables are set, those of vectors are added to.
 template <class T, class Compute>
 class CudaEncoder {
  public:
-  CudaEncoder(const TransformerConfig& config, const ParameterNumbers& numbers,
-              const ParameterRooms<T>& parameters, const PassRooms<T>& pass, Compute& compute,
-              std::uint64_t seed)
-      : config_(config),
-        numbers_(numbers),
-        p_(parameters),
-        pass_(pass),
-        compute_(compute),
-        seed_(seed) {}
+  CudaEncoder(const TransformerConfig& config, const ParameterRooms<T>& parameters,
+              const PassRooms<T>& pass, Compute& compute, std::uint64_t seed)
+      : config_(config), p_(parameters), pass_(pass), compute_(compute), seed_(seed) {}
 
   /// pass.embeddings of the batch in pass.batch; `training` keeps what backward needs and drops units.
   void forward(const BatchSize& size, bool training);
   /// From pass.dembeddings.
   void backward(const BatchSize& size);
-  /// pass.logits of `rows` rows of pass.embeddings.
-  void classify(std::int64_t rows, bool training);
-  /// pass.dembeddings from pass.dlogits.
-  void classify_backward(std::int64_t rows);
 
  private:
   using Numbers = ParameterNumbers;
-  /// Places of dropout, as the host has them.
-  static constexpr std::uint32_t before_dense = (1u << 24) - 2;
-  static constexpr std::uint32_t before_output = (1u << 24) - 1;
-
   cudaStream_t stream() const { return compute_.get(); }
   std::int64_t queries(int layer, const BatchSize& size) const {
     return first_queries_only(config_, layer) ? size.texts : size.tokens;
   }
-  UnitDropout dropout(float probability, std::uint32_t site, bool training) const {
-    UnitDropout dropout = UnitDropout::of(training ? probability : 0.0f, seed_, 0, site);
-    dropout.device_step = pass_.batch.step;
-    return dropout;
+  UnitDropout dropout(float probability, std::uint32_t at, bool training) const {
+    return dropout_of_batch(pass_.batch, training ? probability : 0.0f, seed_, at);
   }
   static std::uint32_t site(int layer, std::uint32_t which) {
     return static_cast<std::uint32_t>(layer) * 3 + which;
@@ -81,18 +65,23 @@ class CudaEncoder {
     }
     return batch;
   }
-  NormBatch<T> attention_norm(int layer, const BatchSize& size, bool training) const {
+  /// A norm of a layer: behind attention (which 2) or the feed-forward network (3).
+  NormBatch<T> layer_norm_at(int layer, std::uint32_t which, const BatchSize& size,
+                             bool training) const {
+    const bool of_attention = which == 2;
     NormBatch<T> batch =
-        norm(queries(layer, size), Numbers::of(layer, Numbers::attention_gamma),
-             room(layer).attention_norm, hidden_dropout(site(layer, 2), training), training);
+        norm(queries(layer, size),
+             Numbers::of(layer, of_attention ? Numbers::attention_gamma : Numbers::gamma),
+             of_attention ? room(layer).attention_norm : room(layer).norm,
+             hidden_dropout(site(layer, which), training), training);
     if (first_queries_only(config_, layer)) batch.row_ids = pass_.batch.first_tokens;
     return batch;
   }
+  NormBatch<T> attention_norm(int layer, const BatchSize& size, bool training) const {
+    return layer_norm_at(layer, 2, size, training);
+  }
   NormBatch<T> last_norm(int layer, const BatchSize& size, bool training) const {
-    NormBatch<T> batch = norm(queries(layer, size), Numbers::of(layer, Numbers::gamma),
-                              room(layer).norm, hidden_dropout(site(layer, 3), training), training);
-    if (first_queries_only(config_, layer)) batch.row_ids = pass_.batch.first_tokens;
-    return batch;
+    return layer_norm_at(layer, 3, size, training);
   }
   NormGradients<T> norm_gradients(int gamma, const T* dout, T* dsum, T* dbranch) const {
     NormGradients<T> gradients;
@@ -146,11 +135,12 @@ class CudaEncoder {
   void backward_attention(int layer, const BatchSize& size);
   void embedding_gradients(const BatchSize& size);
   /// Adds the column sums of dy [rows, width] to a bias's gradient.
-  template <class Any>
-  void bias_gradient(std::int64_t rows, int width, const Any* dy, int bias);
+  void bias_gradient(std::int64_t rows, int width, const T* dy, int bias) {
+    candist::bias_gradient(
+        rows, width, GeluGradients<T>{dy, nullptr, p_.gradient(bias), pass_.partials}, stream());
+  }
 
   const TransformerConfig& config_;
-  const ParameterNumbers& numbers_;
   const ParameterRooms<T>& p_;
   PassRooms<T> pass_;  ///< places alone; dout and din take turns
   Compute& compute_;
@@ -312,16 +302,6 @@ void CudaEncoder<T, Compute>::backward_attention(int layer, const BatchSize& siz
 }
 
 template <class T, class Compute>
-template <class Any>
-void CudaEncoder<T, Compute>::bias_gradient(std::int64_t rows, int width, const Any* dy, int bias) {
-  GeluGradients<Any> gradients;
-  gradients.dout = dy;
-  gradients.dbias = p_.gradient(bias);
-  gradients.partials = pass_.partials;
-  candist::bias_gradient(rows, width, gradients, stream());
-}
-
-template <class T, class Compute>
 void CudaEncoder<T, Compute>::embedding_gradients(const BatchSize& size) {
   std::array<TableGradient, embedding_tables> tables;
   for (std::size_t i = 0; i < embedding_tables; ++i) {
@@ -339,61 +319,6 @@ void CudaEncoder<T, Compute>::embedding_gradients(const BatchSize& size) {
       embedding(size, true).norm,
       norm_gradients(Numbers::embedding_gamma, pass_.dout, pass_.din, static_cast<T*>(nullptr)),
       std::span<const TableGradient>(tables), pass_.partials, stream());
-}
-
-template <class T, class Compute>
-void CudaEncoder<T, Compute>::classify(std::int64_t rows, bool training) {
-  const std::int64_t d = config_.width;
-  const bool drops_input = config_.pooling != Pooling::bert_pooler;
-  auto& products = compute_.products();
-  const auto dropped_rows = [&](std::uint32_t at) {
-    return DroppedRows{rows, config_.width, dropout(config_.head_dropout, at, training)};
-  };
-  const float* last = pass_.embeddings;
-  if (drops_input) {
-    dropout_rows(dropped_rows(before_dense), pass_.embeddings, pass_.head_input, stream());
-    last = pass_.head_input;
-  }
-  if (numbers_.has_dense) {
-    products.forward({rows, d, d}, last, static_cast<const float*>(p_.value(numbers_.head)),
-                     static_cast<const float*>(p_.value(numbers_.head + 1)), pass_.hidden);
-    tanh_dropout(dropped_rows(before_output), pass_.hidden, pass_.hidden, pass_.dropped, stream());
-    last = pass_.dropped;
-  }
-  const int output = numbers_.head_output_weight();
-  products.forward({rows, d, config_.classes}, last, static_cast<const float*>(p_.value(output)),
-                   static_cast<const float*>(p_.value(output + 1)), pass_.logits);
-}
-
-template <class T, class Compute>
-void CudaEncoder<T, Compute>::classify_backward(std::int64_t rows) {
-  const std::int64_t d = config_.width;
-  const bool drops_input = config_.pooling != Pooling::bert_pooler;
-  auto& products = compute_.products();
-  const auto dropped_rows = [&](std::uint32_t at) {
-    return DroppedRows{rows, config_.width, dropout(config_.head_dropout, at, true)};
-  };
-  const float* input = drops_input ? pass_.head_input : pass_.embeddings;
-  const float* dlogits = pass_.dlogits;
-  const int output = numbers_.head_output_weight();
-  const LinearShape to_logits{rows, d, config_.classes};
-  products.weight_gradient(to_logits, numbers_.has_dense ? pass_.dropped : input, dlogits,
-                           p_.gradient(output));
-  bias_gradient(rows, config_.classes, dlogits, output + 1);
-  float* const behind = numbers_.has_dense ? pass_.dhidden : pass_.dembeddings;
-  products.input_gradient(to_logits, dlogits, static_cast<const float*>(p_.value(output)), behind,
-                          ProductInto::replaces);
-  if (numbers_.has_dense) {
-    tanh_dropout_backward(dropped_rows(before_output), pass_.hidden, pass_.dhidden, stream());
-    const float* dhidden = pass_.dhidden;
-    products.weight_gradient({rows, d, d}, input, dhidden, p_.gradient(numbers_.head));
-    bias_gradient(rows, config_.width, dhidden, numbers_.head + 1);
-    products.input_gradient({rows, d, d}, dhidden,
-                            static_cast<const float*>(p_.value(numbers_.head)), pass_.dembeddings,
-                            ProductInto::replaces);
-  }
-  if (drops_input)
-    dropout_rows(dropped_rows(before_dense), pass_.dembeddings, pass_.dembeddings, stream());
 }
 
 }  // namespace candist

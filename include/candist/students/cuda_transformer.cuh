@@ -7,19 +7,19 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <istream>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "candist/error.hpp"
+#include "candist/students/cuda_classifier.cuh"
 #include "candist/students/cuda_encoder.cuh"
+#include "candist/students/cuda_parameters.cuh"
 #include "candist/students/transformer_engine.hpp"
 
 namespace candist {
@@ -36,8 +36,8 @@ class CudaTransformer final : public TransformerEngine {
                   const TransformerCapacity& capacity, std::uint64_t seed,
                   Compute compute = Compute{});
 
-  void put(std::span<const ParameterBlock> blocks) override;
-  void get(std::span<ParameterBlock> blocks) override;
+  void put(std::span<const ParameterBlock> blocks) override { parameters_->put(blocks); }
+  void get(std::span<ParameterBlock> blocks) override { parameters_->get(blocks); }
   void embed(const PackedTexts& texts, EnginePass pass, std::int64_t step,
              MatrixView<float> embeddings) override;
   void classify(MatrixView<const float> embeddings, EnginePass pass,
@@ -49,10 +49,10 @@ class CudaTransformer final : public TransformerEngine {
   void backward(MatrixView<const float> dlogits) override;
   void zero_gradients() override { gradients_ = Gradients::none; }
   void step(const AdamWOptions& options, float learning_rate) override;
-  void settle() override;
-  float gradient_norm() override;
-  void save_optimizer(std::ostream& out) override;
-  void load_optimizer(std::istream& in) override;
+  void settle() override { parameters_->settle(); }
+  float gradient_norm() override { return parameters_->gradient_norm(); }
+  void save_optimizer(std::ostream& out) override { parameters_->save(out); }
+  void load_optimizer(std::istream& in) override { parameters_->load(in); }
   const TransformerCapacity& capacity() const override { return capacity_; }
   const TransformerMemory& memory() const override { return memory_; }
 
@@ -64,26 +64,21 @@ class CudaTransformer final : public TransformerEngine {
  private:
   /// What graphs are named by.
   enum Work : std::int64_t {
-    forward_pass,
-    classifier,
-    backward_classifier,
-    backward_pass,
+    encoder_forward,
+    encoder_backward,
+    classifier_forward,
+    classifier_backward,
     adamw_step
   };
   /// Whose gradients there are.
   enum class Gradients { none, of_classifier, of_all };
 
-  CudaEncoder<T, Compute> encoder() {
-    return {config_, numbers_, parameters_, pass_, compute_, seed_};
+  CudaEncoder<T, Compute> encoder() { return {config_, rooms_, pass_, compute_, seed_}; }
+  CudaClassifier<T, Compute> classifier() {
+    return {config_, numbers_, rooms_, pass_, compute_, seed_};
   }
   void check_memory(std::span<const ParameterBlock> blocks) const;
-  void expect_blocks(std::size_t count) const {
-    CANDIST_EXPECT_EQ(count, parameters_.list.size(), "blocks given, blocks of the transformer");
-  }
-
   void put_batch(const PackedTexts& texts, std::int64_t step);
-  void order_rows(std::span<const std::int32_t> ids, std::int64_t table_rows, std::size_t table,
-                  const BatchArrays& host);
   void run_forward(EnginePass pass);
   void run_classifier(std::int64_t rows, EnginePass pass);
   void run_backward_classifier(MatrixView<const float> dlogits);
@@ -91,42 +86,53 @@ class CudaTransformer final : public TransformerEngine {
   /// Rows of a matrix to the device, and zeros behind them up to `rows`.
   void put_rows(MatrixView<const float> from, std::int64_t rows, float* to);
   void take_rows(const float* from, MatrixView<float> to);
-  void describe_blocks();
-  DeviceBlock<float> described(std::size_t number) const;
-  /// visit(place, bytes) for every array of the optimizer's state.
-  template <class Visit>
-  void visit_optimizer(Visit&& visit);
-  /// The array's bytes on the host, all done.
-  void take_bytes(const void* from, std::span<std::byte> to) {
-    compute_.to_host(to.data(), from, to.size());
-    compute_.wait();
-  }
-  void put_bytes(void* to, std::span<const std::byte> from) {
-    compute_.to_device(to, from.data(), from.size());
-    compute_.wait();
-  }
 
   TransformerConfig config_;
   TransformerCapacity capacity_;
   std::uint64_t seed_;
   ParameterNumbers numbers_;
   Compute compute_;
-  ParameterRooms<T> parameters_;
+  ParameterRooms<T> rooms_;
   PassRooms<T> pass_;
   TransformerMemory memory_;
   typename Compute::Memory device_;
   typename Compute::Staging staged_batch_;
   typename Compute::Staging staged_rows_;
-  std::vector<DeviceBlock<float>> blocks_;  ///< dense ones first, then the tables
-  BatchSize size_;                          ///< of the last forward pass
-  std::int64_t texts_ = 0;                  ///< of the last forward pass
-  std::int64_t classifier_rows_ = 0;        ///< of the last classifier's pass, rounded up
+  std::optional<CudaParameters<T, Compute>> parameters_;
+  BatchSize size_;                    ///< of the last forward pass
+  std::int64_t texts_ = 0;            ///< of the last forward pass
+  std::int64_t classifier_rows_ = 0;  ///< of the last classifier's pass, rounded up
   std::array<std::int64_t, embedding_tables> touched_ = {};
-  AdamWStep now_;
   Gradients gradients_ = Gradients::none;
 };
 
 // ---- definitions
+
+namespace detail {
+
+/// Places of everything; the bytes of each kind.
+template <class T>
+TransformerMemory lay_everything(ParameterRooms<T>& parameters, PassRooms<T>& pass,
+                                 const TransformerConfig& config,
+                                 const TransformerCapacity& capacity, Arena& arena) {
+  TransformerMemory memory;
+  std::size_t before = arena.used();
+  const auto since = [&] {
+    const std::size_t begin = std::exchange(before, arena.used());
+    return arena.used() - begin;
+  };
+  lay_parameters(parameters, arena);
+  memory.parameters = since();
+  lay_gradients(parameters, BatchSize::of(capacity, config), arena);
+  memory.gradients = since();
+  lay_optimizer(parameters, arena);
+  memory.optimizer = since();
+  lay_pass(pass, config, capacity, arena);
+  memory.activations = since();
+  return memory;
+}
+
+}  // namespace detail
 
 template <class T, class Compute>
 TransformerMemory CudaTransformer<T, Compute>::memory_of(const TransformerConfig& config,
@@ -134,8 +140,8 @@ TransformerMemory CudaTransformer<T, Compute>::memory_of(const TransformerConfig
                                                          const TransformerCapacity& capacity) {
   Arena arena;
   PassRooms<T> pass;
-  ParameterRooms<T> parameters = detail::listed<T>(blocks, detail::largest_batch(capacity, config));
-  return detail::lay_everything(parameters, pass, config, capacity, arena);
+  ParameterRooms<T> rooms = list_parameters<T>(blocks, BatchSize::of(capacity, config));
+  return detail::lay_everything(rooms, pass, config, capacity, arena);
 }
 
 template <class T, class Compute>
@@ -150,27 +156,24 @@ CudaTransformer<T, Compute>::CudaTransformer(const TransformerConfig& config,
   CANDIST_EXPECT_EQ(blocks.size(), numbers_.head_output_weight() + 2,
                     "blocks given, blocks of such a transformer");
   check_memory(blocks);
-  const BatchSize largest = detail::largest_batch(capacity, config);
-  parameters_ = detail::listed<T>(blocks, largest);
+  const BatchSize largest = BatchSize::of(capacity, config);
+  rooms_ = list_parameters<T>(blocks, largest);
   Arena counted;
-  memory_ = detail::lay_everything(parameters_, pass_, config_, capacity_, counted);
+  memory_ = detail::lay_everything(rooms_, pass_, config_, capacity_, counted);
   device_ = typename Compute::Memory(counted.used());
   Arena arena(device_.data());
-  detail::lay_everything(parameters_, pass_, config_, capacity_, arena);
+  detail::lay_everything(rooms_, pass_, config_, capacity_, arena);
   compute_.zero(device_.data(), device_.size());
 
   Arena batch;
   const BatchArrays arrays(batch, largest);
   staged_batch_ = typename Compute::Staging(batch.used());
   staged_rows_ =
-      typename Compute::Staging(static_cast<std::size_t>(detail::classifier_rows(capacity) *
+      typename Compute::Staging(static_cast<std::size_t>(most_classifier_rows(capacity) *
                                                          std::max(config.width, config.classes)) *
                                 sizeof(float));
+  parameters_.emplace(rooms_, numbers_.head, compute_);
   put(blocks);
-  for (std::size_t i = embedding_tables; i < parameters_.list.size(); ++i)
-    blocks_.push_back(described(i));
-  for (std::size_t i = 0; i < embedding_tables; ++i) blocks_.push_back(described(i));
-  describe_blocks();
 }
 
 template <class T, class Compute>
@@ -204,114 +207,18 @@ void CudaTransformer<T, Compute>::check_memory(std::span<const ParameterBlock> b
 }
 
 template <class T, class Compute>
-DeviceBlock<float> CudaTransformer<T, Compute>::described(std::size_t number) const {
-  const DeviceParameter& parameter = parameters_.list[number];
-  DeviceBlock<float> block;
-  block.rows = parameter.rows;
-  block.width = parameter.width;
-  block.decay = parameter.decay;
-  block.values = parameters_.values + parameter.first;
-  block.first = parameters_.first_moments + parameter.first;
-  block.second = parameters_.second_moments + parameter.first;
-  if (number < embedding_tables) {
-    block.rows = touched_[number];
-    block.table_rows = parameter.rows;
-    block.gradient = parameters_.row_gradients[number];
-    block.touched = pass_.batch.tables[number].touched;
-    block.steps = parameters_.steps[number];
-    block.decayed = parameter.decay == Decay::weight ? parameters_.decayed[number] : nullptr;
-    return block;
-  }
-  block.gradient = parameters_.gradient(static_cast<int>(number));
-  if constexpr (ParameterRooms<T>::has_copies) {
-    const bool of_layer = static_cast<int>(number) > ParameterNumbers::embedding_beta &&
-                          static_cast<int>(number) < numbers_.head;
-    if (of_layer) block.copy = parameters_.copies + (parameter.first - parameters_.tables_end);
-  }
-  return block;
-}
-
-/// The tables as the last batch touched them.
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::describe_blocks() {
-  const std::size_t dense = blocks_.size() - embedding_tables;
-  for (std::size_t i = 0; i < embedding_tables; ++i) blocks_[dense + i] = described(i);
-  number_parts(std::span(blocks_));
-  compute_.to_device(parameters_.blocks, blocks_.data(),
-                     blocks_.size() * sizeof(DeviceBlock<float>));
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::put(std::span<const ParameterBlock> blocks) {
-  expect_blocks(blocks.size());
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const DeviceParameter& parameter = parameters_.list[i];
-    CANDIST_EXPECT_EQ(blocks[i].values.size(), parameter.size(), "values given, values of a block");
-    put_bytes(parameters_.values + parameter.first, std::as_bytes(blocks[i].values));
-    if constexpr (ParameterRooms<T>::has_copies) {
-      if (i < embedding_tables) continue;
-      std::vector<T> rounded;
-      rounded.reserve(blocks[i].values.size());
-      for (const float value : blocks[i].values) rounded.push_back(__float2bfloat16(value));
-      put_bytes(parameters_.copies + (parameter.first - parameters_.tables_end),
-                std::as_bytes(std::span<const T>(rounded)));
-    }
-  }
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::get(std::span<ParameterBlock> blocks) {
-  expect_blocks(blocks.size());
-  for (std::size_t i = 0; i < blocks.size(); ++i)
-    take_bytes(parameters_.values + parameters_.list[i].first,
-               std::as_writable_bytes(blocks[i].values));
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::order_rows(std::span<const std::int32_t> ids,
-                                             std::int64_t table_rows, std::size_t table,
-                                             const BatchArrays& host) {
-  // The tokens that fill up go to a row behind all others.
-  std::vector<std::int32_t> all(ids.begin(), ids.end());
-  all.resize(static_cast<std::size_t>(size_.tokens), static_cast<std::int32_t>(table_rows));
-  const TokenOrder order(all);
-  const BatchArrays::Table& to = host.tables[table];
-  std::copy(order.order.begin(), order.order.end(), to.order);
-  std::copy(order.begins.begin(), order.begins.end(), to.begins);
-  std::copy(order.first_rows.begin(), order.first_rows.end(), to.first_rows);
-  std::copy(order.touched.begin(), order.touched.end(), to.touched);
-  std::fill(std::copy(order.spanning_rows.begin(), order.spanning_rows.end(), to.spanning_rows),
-            to.spanning_rows + TokensByRow::chunks(size_.tokens), -1);
-  touched_[table] = static_cast<std::int64_t>(order.touched.size()) - 1;
-}
-
-template <class T, class Compute>
 void CudaTransformer<T, Compute>::put_batch(const PackedTexts& texts, std::int64_t step) {
   if (texts.texts() > capacity_.texts || texts.tokens() > capacity_.tokens) {
     throw ShapeError("found a batch of " + std::to_string(texts.texts()) + " texts with " +
                      std::to_string(texts.tokens()) + " tokens, expected at most " +
                      std::to_string(capacity_.texts) + " with " + std::to_string(capacity_.tokens));
   }
-  std::int64_t longest = 0;
-  for (std::int64_t n = 0; n < texts.texts(); ++n)
-    longest = std::max<std::int64_t>(longest, texts.offsets[static_cast<std::size_t>(n) + 1] -
-                                                  texts.offsets[static_cast<std::size_t>(n)]);
   texts_ = texts.texts();
-  size_ = BatchSize::of(texts_, texts.tokens(), longest);
+  size_ = BatchSize::of(texts);
   Arena staged(staged_batch_.data());
-  const BatchArrays host(staged, size_);
-  const auto t = static_cast<std::int32_t>(texts.tokens());
-  std::fill(std::copy(texts.ids.begin(), texts.ids.end(), host.ids), host.ids + size_.tokens, 0);
-  std::fill(std::copy(texts.positions.begin(), texts.positions.end(), host.positions),
-            host.positions + size_.tokens, config_.first_position);
-  std::fill(std::copy(texts.offsets.begin(), texts.offsets.end(), host.offsets),
-            host.offsets + size_.texts, t);
-  host.offsets[size_.texts] = static_cast<std::int32_t>(size_.tokens);
-  std::copy_n(host.offsets, size_.texts, host.first_tokens);
-  *host.step = static_cast<std::uint64_t>(step);
-  order_rows(texts.ids, parameters_.list[0].rows, 0, host);
-  order_rows(texts.positions, parameters_.list[1].rows, 1, host);
-  order_rows(std::vector<std::int32_t>(texts.ids.size()), parameters_.list[2].rows, 2, host);
+  touched_ = BatchArrays(staged, size_)
+                 .fill(texts, size_, step, config_.first_position,
+                       {rooms_.list[0].rows, rooms_.list[1].rows, rooms_.list[2].rows});
   // Ids are the first array of the batch's room: the same layout, on the device.
   Arena device(reinterpret_cast<std::byte*>(pass_.batch.ids));
   pass_.batch = BatchArrays(device, size_);
@@ -329,14 +236,15 @@ void CudaTransformer<T, Compute>::put_rows(MatrixView<const float> from, std::in
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::take_rows(const float* from, MatrixView<float> to) {
   auto* staged = reinterpret_cast<float*>(staged_rows_.data());
-  take_bytes(from, {staged_rows_.data(), static_cast<std::size_t>(to.size()) * sizeof(float)});
+  compute_.to_host(staged, from, static_cast<std::size_t>(to.size()) * sizeof(float));
+  compute_.wait();
   std::copy_n(staged, to.size(), to.data);
 }
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::run_forward(EnginePass pass) {
   const bool training = pass == EnginePass::training;
-  compute_.run({forward_pass * 2 + (training ? 1 : 0), size_.texts, size_.tokens, size_.longest},
+  compute_.run({encoder_forward * 2 + (training ? 1 : 0), size_.texts, size_.tokens, size_.longest},
                [&] { encoder().forward(size_, training); });
 }
 
@@ -345,8 +253,8 @@ void CudaTransformer<T, Compute>::run_classifier(std::int64_t rows, EnginePass p
   const bool training = pass == EnginePass::training;
   classifier_rows_ = rows;
   // The dropout's step is where the batch's size puts it.
-  compute_.run({classifier * 2 + (training ? 1 : 0), rows, size_.texts, size_.tokens},
-               [&] { encoder().classify(rows, training); });
+  compute_.run({classifier_forward * 2 + (training ? 1 : 0), rows, size_.texts, size_.tokens},
+               [&] { classifier().forward(rows, training); });
 }
 
 template <class T, class Compute>
@@ -358,11 +266,9 @@ void CudaTransformer<T, Compute>::run_backward_classifier(MatrixView<const float
                      " rows, expected those of the last training forward");
   }
   put_rows(dlogits, classifier_rows_, pass_.dlogits);
-  compute_.zero(
-      parameters_.gradients + (parameters_.vectors_begin - parameters_.tables_end),
-      static_cast<std::size_t>(parameters_.size - parameters_.vectors_begin) * sizeof(float));
-  compute_.run({backward_classifier * 2, classifier_rows_, size_.texts, size_.tokens},
-               [&] { encoder().classify_backward(classifier_rows_); });
+  parameters_->clear_vector_gradients();
+  compute_.run({classifier_backward * 2, classifier_rows_, size_.texts, size_.tokens},
+               [&] { classifier().backward(classifier_rows_); });
   gradients_ = Gradients::of_classifier;
 }
 
@@ -373,7 +279,7 @@ void CudaTransformer<T, Compute>::run_backward() {
         "found a backward pass of the encoder out of its order, expected it behind the "
         "classifier's");
   }
-  compute_.run({backward_pass * 2, size_.texts, size_.tokens, size_.longest},
+  compute_.run({encoder_backward * 2, size_.texts, size_.tokens, size_.longest},
                [&] { encoder().backward(size_); });
   gradients_ = Gradients::of_all;
 }
@@ -389,7 +295,7 @@ void CudaTransformer<T, Compute>::embed(const PackedTexts& texts, EnginePass pas
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::classify(MatrixView<const float> embeddings, EnginePass pass,
                                            MatrixView<float> logits) {
-  if (embeddings.rows > detail::classifier_rows(capacity_)) {
+  if (embeddings.rows > most_classifier_rows(capacity_)) {
     throw ShapeError("found " + std::to_string(embeddings.rows) +
                      " embeddings to classify, expected at most " + std::to_string(capacity_.rows));
   }
@@ -435,70 +341,11 @@ template <class T, class Compute>
 void CudaTransformer<T, Compute>::step(const AdamWOptions& options, float learning_rate) {
   if (gradients_ != Gradients::of_all)
     throw ShapeError("found a step without gradients, expected a backward pass before it");
-  now_ = now_.next(options, learning_rate);
-  compute_.to_device(parameters_.now, &now_, sizeof now_);
-  describe_blocks();
-  const DeviceBlocks<float> blocks{parameters_.blocks, static_cast<int>(blocks_.size()),
-                                   parameters_.most_parts};
-  const float most = options.max_gradient_norm;
-  compute_.run({adamw_step * 2, std::bit_cast<std::int32_t>(most), 0, 0}, [&] {
-    global_norm(blocks, most, parameters_.norm_partials, parameters_.norm, compute_.get());
-    adamw(blocks, parameters_.now, &parameters_.norm->scale, compute_.get());
-  });
+  TouchedRows touched{touched_, {}};
+  for (std::size_t i = 0; i < embedding_tables; ++i)
+    touched.rows[i] = pass_.batch.tables[i].touched;
+  parameters_->step(options, learning_rate, touched, adamw_step * 2);
   gradients_ = Gradients::none;
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::settle() {
-  if (now_.step == 0) return;
-  adamw_settle(DeviceBlocks<float>{parameters_.blocks, static_cast<int>(blocks_.size()),
-                                   parameters_.most_parts},
-               parameters_.now, compute_.get());
-}
-
-template <class T, class Compute>
-float CudaTransformer<T, Compute>::gradient_norm() {
-  GradientNorm norm;
-  take_bytes(parameters_.norm, std::as_writable_bytes(std::span(&norm, 1)));
-  return norm.norm;
-}
-
-template <class T, class Compute>
-template <class Visit>
-void CudaTransformer<T, Compute>::visit_optimizer(Visit&& visit) {
-  const auto count = static_cast<std::size_t>(parameters_.size);
-  visit(parameters_.first_moments, count * sizeof(float));
-  visit(parameters_.second_moments, count * sizeof(float));
-  for (std::size_t i = 0; i < embedding_tables; ++i) {
-    const auto rows = static_cast<std::size_t>(parameters_.list[i].rows);
-    visit(parameters_.steps[i], rows * sizeof(std::int64_t));
-    visit(parameters_.decayed[i], rows * sizeof(double));
-  }
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::save_optimizer(std::ostream& out) {
-  out.write(reinterpret_cast<const char*>(&now_), sizeof now_);
-  visit_optimizer([&](const void* place, std::size_t bytes) {
-    std::vector<std::byte> values(bytes);
-    take_bytes(place, values);
-    out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(bytes));
-  });
-}
-
-template <class T, class Compute>
-void CudaTransformer<T, Compute>::load_optimizer(std::istream& in) {
-  const auto read = [&](void* to, std::size_t bytes) {
-    in.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
-    if (!in) throw InputError("the state of the transformer's optimizer is cut off");
-  };
-  read(&now_, sizeof now_);
-  put_bytes(parameters_.now, std::as_bytes(std::span(&now_, 1)));
-  visit_optimizer([&](void* place, std::size_t bytes) {
-    std::vector<std::byte> values(bytes);
-    read(values.data(), bytes);
-    put_bytes(place, values);
-  });
 }
 
 }  // namespace candist

@@ -65,7 +65,7 @@ enum class EnginePass { evaluation, training };
 /// Parameters, activations and AdamW's state of an encoder with its classifier, on a device. One batch at a
 /// time: embed, classify, classify_backward, embed_backward, step; forward and backward are the same
 /// without the embeddings' way over the host. An evaluation pass takes the room of a training pass, so it
-/// may not stand between forward and backward. Throws ShapeError for a batch beyond the capacity and
+/// may not stand between forward and step. Throws ShapeError for a batch beyond the capacity and
 /// for a second backward pass before the step.
 class TransformerEngine {
  public:
