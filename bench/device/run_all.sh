@@ -21,16 +21,19 @@ build() { # FOLDER ARCH...
   for arch in "$@"; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
   flags+=(-I "$root/include" -I "$root/tests" -I "$root/bench" "-DCANDIST_GIT_COMMIT=\"$CANDIST_GIT_COMMIT\"")
   mkdir -p "$folder" || return 1
-  rm -f "$folder"/*.o "$folder/candist_device_tests" "$folder/bench_row_kernel"
-  for source in "$root"/tests/device/*.cu "$root/bench/device/row_kernel_bench.cu"; do # the long ones at once
+  rm -f "$folder"/*.o "$folder/candist_device_tests" "$folder"/bench_*
+  shopt -s nullglob
+  for source in "$root"/tests/device/*.cu "$root"/tests/support/*_reference.cpp "$root"/bench/device/*_bench.cu; do
     while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
     nvcc "${flags[@]}" -c "$source" -o "$folder/$(basename "$source" .cu).o" &
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job" || code=1; done
-  nvcc "$folder/row_kernel_bench.o" -o "$folder/bench_row_kernel" || code=1
-  rm -f "$folder/row_kernel_bench.o" # what is left are the tests
   [ $code -eq 0 ] || return 1
+  for object in "$folder"/*_bench.o; do
+    nvcc "$object" -lcublas -lcublasLt -o "$folder/bench_$(basename "$object" _bench.o)" || return 1
+    rm -f "$object" # what is left are the tests
+  done
   nvcc "$folder"/*.o -lcublas -lcublasLt -o "$folder/candist_device_tests" || return 1
   rm -f "$folder"/*.o
 }
@@ -98,9 +101,9 @@ grep -E '^FAILED|[0-9]+ passed' "$work/output" | sed 's/^/  /'
 # up to a warp do not use: the shapes of the bench do.
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do
-    for program in "candist_device_tests device_row_program_test" "bench_row_kernel --check"; do
-      # shellcheck disable=SC2086 # two words
-      step "$tool ${program%% *}" 20 compute-sanitizer --tool $tool --error-exitcode 3 "$folder/"$program
+    for program in "candist_device_tests device_row_program_test linear_row_loss_test" "bench_row_kernel --check"; do
+      # shellcheck disable=SC2086 # several words
+      step "$tool ${program%% *}" 25 compute-sanitizer --tool $tool --error-exitcode 3 "$folder/"$program
       # The proof that the tool ran is its own last line.
       grep -E '(ERROR|RACECHECK) SUMMARY' "$work/output" | sed 's/^/  /' || { failed+=("no summary of $tool"); say "  no summary"; }
     done
@@ -111,6 +114,7 @@ else
 fi
 
 step "bench_row_kernel" 130 "$folder/bench_row_kernel" --csv "$csv"
+step "bench_linear_row_loss" 30 "$folder/bench_linear_row_loss" --csv "$csv"
 if "$python" -c 'import torch' 2>/dev/null; then
   # It begins no new shape after --seconds; compiling the one under way takes a while.
   step "row_step_torch" 200 "$python" "$root/bench/device/row_step_torch.py" --csv "$csv" --seconds $(($(left) - 30))

@@ -117,13 +117,38 @@ DEVICE_TEST(a_row_that_is_not_finite_ends_the_training_with_its_number) {
   }
   DEVICE_CHECK(said.find("row 3 (from 0)") != std::string::npos);
   DEVICE_CHECK(said.find("candidates") != std::string::npos);
-  bool refused = false;
-  try {
-    const std::vector<std::int64_t> too_many(9, 1);
-    device.visit(too_many, runner.upload(logits), Denominator::batch_rows, runner.room<float>(18),
-                 nullptr, stream);
-  } catch (const ShapeError&) {
-    refused = true;
-  }
-  DEVICE_CHECK(refused);
+}
+DEVICE_TEST(rows_that_are_not_of_the_set_are_shape_errors) {
+  const RowTable table(8, 6, 4);
+  const MaskCandidates set(table.weight_view());
+  const Stream stream;
+  DeviceRowProgram device(SoftTargetCe{}, RenormalisedPrediction{}, set.view(), 8, stream.get());
+  device.begin_epoch(0, stream);
+  DeviceRunner runner;
+  const float* logits = runner.upload(table.logits);
+  float* dlogits = runner.room<float>(54);
+  const auto said = [](auto&& work) -> std::string {
+    try {
+      work();
+    } catch (const ShapeError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto visit = [&](const std::vector<std::int64_t>& rows) {
+    return said(
+        [&] { device.visit(rows, logits, Denominator::batch_rows, dlogits, nullptr, stream); });
+  };
+  const auto has = [](const std::string& text, const char* words) {
+    return text.find(words) != std::string::npos;
+  };
+  DEVICE_CHECK(visit({7}) == "");
+  DEVICE_CHECK(has(visit(std::vector<std::int64_t>(9, 1)), "batch of 9 rows, expected at most 8"));
+  DEVICE_CHECK(has(visit({1, 8}), "row 8 (from 0) in place 1 of a batch"));
+  DEVICE_CHECK(has(visit({-1}), "row -1 (from 0)"));
+  DEVICE_CHECK(has(said([&] { device.revisit(std::vector<std::int64_t>{9}, logits, stream); }),
+                   "row 9 (from 0)"));
+  DEVICE_CHECK(has(said([&] { device.note(4, logits, 5, stream); }),
+                   "5 rows from row 4 (from 0) on, expected it within the 8 rows"));
+  stream.synchronize();
 }

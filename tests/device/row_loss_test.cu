@@ -5,12 +5,10 @@
 // loop. One composition in every shape of launch, bf16, rows without softmax, the same bits every run.
 #include <cmath>
 
-#include "candist/kernels/linear_row_loss.cuh"
 #include "candist/kernels/row_loss.cuh"
 #include "candist/methods.hpp"
 #include "support/any_loss.hpp"
 #include "support/device_runner.cuh"
-#include "support/linear_twin.hpp"
 #include "support/row_twin.hpp"
 
 using namespace candist;
@@ -43,7 +41,9 @@ constexpr auto launch_some = [](const auto& loss, const auto& refinery, const au
   const int classes = batch.candidates.classes();
   if (classes <= 32) return detail::launch_row_loss<8, 4, 1>(loss, refinery, batch, nullptr);
   if (classes <= 256) return detail::launch_row_loss<32, 8, 1>(loss, refinery, batch, nullptr);
-  detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, nullptr);
+  const auto kernel = row_loss_kernel<512, 0, 1, AnyLoss, KeepPrior, float, DenseView>;
+  const int blocks = classes <= 32768 ? 1 : detail::blocks_of_cluster(kernel, 512, 16);
+  detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, nullptr, blocks);
 };
 constexpr auto launch_by_size = [](const auto& loss, const auto& refinery, const auto& batch) {
   row_loss(loss, refinery, batch, nullptr);
@@ -118,6 +118,18 @@ void check_all(int n, int classes) {
   for_each_type(AllLosses{}, [&]<class L>() { check<L>(number++, n, classes); });
 }
 
+template <class Logit>
+void check_composition(std::int64_t rows, int classes) {
+  DeviceRunner runner;
+  const std::string complaint =
+      compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates, Logit>(
+          runner, RowTable(rows, classes, 5), SoftTargetCe{}, DistributionRefinery{},
+          launch_by_size);
+  if (!complaint.empty()) std::printf("  %s\n", complaint.c_str());
+  DEVICE_CHECK(complaint.empty());
+  DEVICE_CHECK(runner.strips_are_whole());
+}
+
 }  // namespace
 
 DEVICE_TEST(losses_of_few_classes) {
@@ -138,44 +150,18 @@ DEVICE_TEST(losses_of_many_rows) { check<MarginalNll>(2, 4099, 6); }
 
 DEVICE_TEST(every_shape_of_launch) {
   for (const int classes : {1, 2, 5, 6, 25, 33, 77, 128, 1024, 1025, 4096, 8191, 8192, 32768}) {
-    for (const std::int64_t rows : {1, 7, 32}) {
-      DeviceRunner runner;
-      const std::string complaint =
-          compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates>(
-              runner, RowTable(rows, classes, 5), SoftTargetCe{}, DistributionRefinery{},
-              launch_by_size);
-      if (!complaint.empty()) std::printf("  %s\n", complaint.c_str());
-      DEVICE_CHECK(complaint.empty());
-      DEVICE_CHECK(runner.strips_are_whole());
-    }
+    for (const std::int64_t rows : {1, 7, 32}) check_composition<float>(rows, classes);
   }
 }
-
-DEVICE_TEST(a_head_fused_with_the_loss) {
-  for (const auto& [rows, classes, width] : {std::tuple<std::int64_t, int, int>{1, 1, 1},
-                                             {7, 6, 33},
-                                             {32, 5, 384},
-                                             {1000, 25, 768},
-                                             {70, 32, 17}}) {
-    DeviceRunner runner;
-    const std::string complaint = compare_linear_head(runner, rows, classes, width);
-    if (!complaint.empty()) std::printf("  %s\n", complaint.c_str());
-    DEVICE_CHECK(complaint.empty());
-    DEVICE_CHECK(runner.strips_are_whole());
-  }
+/// Clusters of 2, 4, 8 and 16 blocks where the device has them, partial vectors among them; memory.
+DEVICE_TEST(rows_of_several_blocks) {
+  for (const int classes : {8193, 16384, 20001, 40000, 65536, 131072, 250000})
+    check_composition<float>(3, classes);
+  for (const int classes : {8200, 131072}) check_composition<__nv_bfloat16>(3, classes);
 }
 
 DEVICE_TEST(bf16_logits_through_a_training) {
-  for (const int classes : {6, 77, 128, 1024}) {
-    DeviceRunner runner;
-    const std::string complaint =
-        compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates, __nv_bfloat16>(
-            runner, RowTable(37, classes, 3), SoftTargetCe{}, DistributionRefinery{},
-            launch_by_size);
-    if (!complaint.empty()) std::printf("  %s\n", complaint.c_str());
-    DEVICE_CHECK(complaint.empty());
-    DEVICE_CHECK(runner.strips_are_whole());
-  }
+  for (const int classes : {6, 77, 128, 1024}) check_composition<__nv_bfloat16>(37, classes);
 }
 
 DEVICE_TEST(rows_without_softmax_are_named) {

@@ -7,6 +7,7 @@
 //
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "candist/kernels/linear_row_loss.cuh"
 #include "candist/kernels/row_loss.cuh"
@@ -44,7 +45,7 @@ struct KernelRow {
   std::vector<float> gradient;
 };
 template <int Threads, int Count, int Vector, class L>
-KernelRow by_kernel(const L& loss, const RandomRow& row) {
+KernelRow by_kernel(const L& loss, const RandomRow& row, int blocks = 1) {
   HostRunner runner;
   const auto c = row.cells.size();
   std::vector<float> weights, targets, memory;
@@ -63,7 +64,7 @@ KernelRow by_kernel(const L& loss, const RandomRow& row) {
   batch.dlogits = runner.room<float>(c);
   batch.final_targets = runner.room<float>(c);
   batch.losses = runner.room<float>(1);
-  detail::launch_row_loss<Threads, Count, Vector>(loss, KeepPrior{}, batch, nullptr);
+  detail::launch_row_loss<Threads, Count, Vector>(loss, KeepPrior{}, batch, nullptr, blocks);
   CHECK(runner.strips_are_whole());
   return {batch.losses[0], runner.download(batch.dlogits, c)};
 }
@@ -110,10 +111,12 @@ TEMPLATE_LIST_TEST_CASE("every loss by the kernel is as close to double as by th
 
 TEST_CASE("every loss in every shape of launch gives what the host gives") {
   for_each_type(AllLosses{}, [&]<class L>() {
-    const auto check = [&]<int threads, int count, int vector>(int classes) {
+    const auto check = [&]<int threads, int count, int vector>(int classes, int blocks = 1) {
       const RandomRow row(classes, std::max(1, classes / 3), 5);
-      INFO(L::name << ", C = " << classes << ", " << threads << " threads, " << count << " cells");
-      const KernelRow kernel = by_kernel<threads, count, vector>(AnyLoss{number_of<L>()}, row);
+      INFO(L::name << ", C = " << classes << ", " << blocks << " blocks of " << threads
+                   << " threads, " << count << " cells");
+      const KernelRow kernel =
+          by_kernel<threads, count, vector>(AnyLoss{number_of<L>()}, row, blocks);
       std::vector<float> gradient;
       const float value = row.value_and_gradient(L{}, gradient);
       Complaints complaints(L::name);
@@ -125,7 +128,9 @@ TEST_CASE("every loss in every shape of launch gives what the host gives") {
     check.template operator()<4, 2, 1>(7);
     check.template operator()<32, 8, 4>(132);
     check.template operator()<128, 8, 1>(77);
+    check.template operator()<64, 4, 4>(1000, 4);
     check.template operator()<64, 0, 1>(131);
+    check.template operator()<64, 0, 1>(131, 2);
   });
 }
 
@@ -145,9 +150,11 @@ TEMPLATE_LIST_TEST_CASE("every refinery and view go through a training as on the
     check(loss, RowTable(9, 6, 1), launch_by_size);
     check(loss, RowTable(7, 25, 2), launch_by_size);
     check(loss, RowTable(1, 1, 3), launch_by_size);
-    check(loss, RowTable(7, 40, 4), [](const auto& l, const auto& refinery, const auto& batch) {
-      detail::launch_row_loss<64, 0, 1>(l, refinery, batch, nullptr);
-    });
+    for (const int blocks : {1, 2}) {
+      check(loss, RowTable(7, 40, 4), [&](const auto& l, const auto& refinery, const auto& batch) {
+        detail::launch_row_loss<64, 0, 1>(l, refinery, batch, nullptr, blocks);
+      });
+    }
   };
   if constexpr (composition_problem<SoftTargetCe, TestType>().empty()) {
     with_loss(SoftTargetCe{});
@@ -170,6 +177,72 @@ TEST_CASE("whole and partial vectors, blocks a row, bf16: the same training") {
               runner, RowTable(4, classes, 3), SoftTargetCe{}, DistributionRefinery{},
               launch_by_size) == "");
     CHECK(runner.strips_are_whole());
+  }
+}
+
+TEST_CASE("a row over the blocks of a cluster: the same training") {
+  for (const auto& [classes, blocks] :
+       {std::pair{2, 2}, {129, 2}, {257, 4}, {700, 8}, {1900, 16}, {2048, 16}}) {
+    HostRunner runner;
+    const auto in_clusters = [together = blocks](const auto& loss, const auto& refinery,
+                                                 const auto& batch) {
+      detail::launch_row_loss<64, 2, 1>(loss, refinery, batch, nullptr, together);
+    };
+    const RowTable table(classes < 1000 ? 5 : 2, classes, 6);
+    CHECK(compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates>(
+              runner, table, SoftTargetCe{}, DistributionRefinery{}, in_clusters) == "");
+    CHECK(compare_with_program<SoftTargetCe, RunningPrediction, SparseCandidates>(
+              runner, table, SoftTargetCe{}, RunningPrediction{}, in_clusters) == "");
+    CHECK(runner.strips_are_whole());
+    CHECK(rows_without_softmax(runner, in_clusters) == "");
+  }
+}
+
+TEST_CASE("more classes than a block holds, with clusters, and in memory without") {
+  for (const int largest : {16, 1}) {
+    const int before = std::exchange(detail::largest_cluster(), largest);
+    for (const int classes : {8193, 8200}) {
+      HostRunner runner;
+      const RowTable table(2, classes, 7);
+      CHECK(compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates>(
+                runner, table, SoftTargetCe{}, DistributionRefinery{}, launch_by_size) == "");
+      CHECK(compare_with_program<SoftTargetCe, DistributionRefinery, MaskCandidates, __nv_bfloat16>(
+                runner, table, SoftTargetCe{}, DistributionRefinery{}, launch_by_size) == "");
+      CHECK(runner.strips_are_whole());
+    }
+    detail::largest_cluster() = before;
+  }
+}
+
+TEST_CASE("who does not ask for the targets of a visit gets the same without") {
+  const RowTable table(8, 40, 3);
+  const MaskCandidates set(table.weight_view());
+  std::vector<RowPlan> plans(8);
+  for (std::size_t row = 0; row < 8; ++row)
+    plans[row] = {static_cast<Treatment>(row % 4), false, static_cast<std::int32_t>(row)};
+  const auto visit = [&](bool asked, auto&& work) {
+    HostRunner runner;
+    RowBatch<float, MaskView> batch;
+    batch.candidates = set.view();
+    batch.count = 8;
+    batch.logits = runner.upload(table.logits);
+    batch.targets = runner.upload(table.weights);
+    batch.plans = plans.data();
+    batch.dlogits = runner.room<float>(320);
+    batch.losses = runner.room<float>(8);
+    if (asked) batch.final_targets = runner.room<float>(320);
+    work(SoftTargetCe{}, RenormalisedPrediction{}, batch);
+    std::vector<float> all = runner.download(batch.dlogits, 320);
+    for (const float loss : runner.download(batch.losses, 8)) all.push_back(loss);
+    for (const float target : runner.download(batch.targets, 320)) all.push_back(target);
+    return all;
+  };
+  const auto check = [&](auto&& work) { CHECK(visit(true, work) == visit(false, work)); };
+  check(launch_by_size);
+  for (const int blocks : {1, 2}) {
+    check([&](const auto& loss, const auto& refinery, const auto& batch) {
+      detail::launch_row_loss<64, 0, 1>(loss, refinery, batch, nullptr, blocks);
+    });
   }
 }
 
@@ -224,7 +297,13 @@ TEST_CASE("what a launch lacks is said before it") {
   says(KeepPrior{}, "gradients or losses");
   says(RunningPrediction{}, "second table");
   batch.count = 5;
-  says(KeepPrior{}, "beyond the rows");
+  says(KeepPrior{}, "5 rows from row 0 (from 0) on, expected it within the 4 rows");
+  batch.count = 2;
+  batch.first_row = 3;
+  says(KeepPrior{}, "2 rows from row 3 (from 0) on, expected it within the 4 rows");
+  batch.first_row = 0;
+  batch.count = -1;
+  says(KeepPrior{}, "-1 rows");
 }
 
 // ---- the executor
@@ -265,7 +344,47 @@ __global__ void reverse_kernel(float* values) {
   values[blockIdx.x * blockDim.x + threadIdx.x] = array[blockDim.x - 1 - threadIdx.x];
 }
 
+/// Every block of a cluster tells its neighbour its number.
+__global__ void neighbour_kernel(float* out, int silent_block) {
+  CANDIST_SHARED(float, array, 1);
+  const unsigned blocks = __clusterSizeInBlocks();
+  const unsigned block = __clusterRelativeBlockRank();
+  if (static_cast<int>(block) == silent_block) return;
+  if (threadIdx.x == 0) {
+    void* there = __cluster_map_shared_rank(&array[0], (block + 1) % blocks);
+    *static_cast<float*>(there) = static_cast<float>(blockIdx.x);
+  }
+  __cluster_barrier_arrive();
+  __cluster_barrier_wait();
+  out[blockIdx.x * blockDim.x + threadIdx.x] = array[0];
+}
+__global__ void unfinished_kernel() { __cluster_barrier_arrive(); }
+__global__ void unannounced_kernel() { __cluster_barrier_wait(); }
+__global__ void beyond_cluster_kernel() {
+  CANDIST_SHARED(float, array, 1);
+  __cluster_map_shared_rank(&array[0], 2);
+}
+__global__ void not_shared_kernel(float* values) { __cluster_map_shared_rank(values, 1); }
+
 }  // namespace
+
+TEST_CASE("the executor runs the blocks of a cluster at once, and sees what they must not do") {
+  std::vector<float> values(6 * 40);
+  detail::launch_clusters(neighbour_kernel, {6, 40}, 3, nullptr, values.data(), -1);
+  for (const auto& [block, neighbour] : {std::pair{0, 2}, {1, 0}, {2, 1}, {3, 5}, {4, 3}, {5, 4}}) {
+    CHECK(values[static_cast<std::size_t>(40 * block)] == static_cast<float>(neighbour));
+    CHECK(values[static_cast<std::size_t>(40 * block + 39)] == static_cast<float>(neighbour));
+  }
+  const auto says = [&](const char* words, auto kernel, const auto&... arguments) {
+    CHECK_THROWS_WITH(detail::launch_clusters(kernel, {2, 40}, 2, nullptr, arguments...),
+                      Catch::Matchers::Contains(words));
+  };
+  says("40 for their cluster, 40 have ended", neighbour_kernel, values.data(), 1);
+  says("between arriving", unfinished_kernel);
+  says("has not arrived", unannounced_kernel);
+  says("block 2 of a cluster of 2", beyond_cluster_kernel);
+  says("not in a shared array", not_shared_kernel, values.data());
+}
 
 TEST_CASE("the executor runs blocks and threads, and sees what they must not do") {
   std::vector<float> values(128);

@@ -79,8 +79,7 @@ __global__ void __launch_bounds__(128)
     }
     const RowSource<float> source{&logits[warp * lanes],
                                   detail::row_of(batch.targets, row, classes),
-                                  detail::row_of(batch.memory, row, classes),
-                                  detail::row_of(batch.final_targets, b, classes), classes};
+                                  detail::row_of(batch.memory, row, classes), 0, classes};
     RegisterCells<warp_size, 1, 1> cells(
         source, lane, [&](int label) { return batch.candidates.weight(row, label) > 0.0f; });
     detail::work_on_row<Group>(loss, refinery, batch, cells, source, &gradients[r * lanes], b, row);

@@ -8,10 +8,10 @@
 //           weight a class), 8 bytes of plan a row; the second table of refineries that have one
 //   writes  gradients once; where wanted, refreshed targets and those of this visit once; a loss and 20
 //           bytes of summary a row                 bound: memory from a few hundred classes on, launch below
-//   launch  C <= 8: 4 threads a row; <= 32: 8; <= 256: a warp; <= 8192: a block of 128, 256 or 512; the row
-//           stays in registers. Above: a block of 512 reads the row's cells again for each of its passes
-//           (about 8), from L2 while the rows under way fit there, and the targets of the visit go through
-//           `final_targets`
+//   launch  C <= 8: 4 threads a row; <= 32: 8; <= 256: a warp; <= 8192: a block of 128, 256 or 512; <= 131072,
+//           where there are clusters (compute capability 9.0): 2 to 16 blocks of 512. The row stays in
+//           registers. Else a block of 512, or a cluster of 16, reads the row's cells again for each of its
+//           passes (7 to 9), from L2 while the rows under way fit there
 //   never   writes a probability, or depends on the order of blocks: the same input gives the same bits
 //   host twin: RowProgram::visit, note and revisit in training/row_program.hpp
 // Gradients are set, not added. A row without target gets loss 0 and zeros.
@@ -20,10 +20,12 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "candist/cuda/launch.cuh"
 #include "candist/epoch_view.hpp"
 #include "candist/error.hpp"
+#include "candist/kernels/row_cluster.cuh"
 #include "candist/kernels/row_statistics.cuh"
 #include "candist/kernels/row_targets.cuh"
 #include "candist/kernels/row_value.cuh"
@@ -64,6 +66,13 @@ namespace detail {
 
 template <int Threads>
 constexpr int row_block_threads = Threads > warp_size ? Threads : 128;
+/// Room for 512 threads leaves each 128 registers, with which none spills.
+template <int Threads>
+constexpr int row_blocks_at_once = 512 / row_block_threads<Threads>;
+
+template <int Threads>
+using RowThreads =
+    std::conditional_t<(Threads > warp_size), RowCluster<Threads>, RowGroup<Threads>>;
 
 /// Row `row` of a table [., C]; none where there is no table.
 template <class T>
@@ -71,71 +80,87 @@ __device__ T* row_of(T* table, long long row, int classes) {
   return table == nullptr ? nullptr : table + row * classes;
 }
 
+/// Loss and gradient of a row whose cells hold the stored targets.
+template <class Group, class Cells, class L, class R, class Logit, class View>
+__device__ void give_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
+                          Cells& cells, const RowReading& reading, Logit* dlogits, long long b,
+                          long long row) {
+  float* final_targets = row_of(batch.final_targets, b, batch.candidates.classes());
+  const RowPlan plan = batch.plans == nullptr ? RowPlan{} : batch.plans[row];
+  if (reading.row.candidates == 0 || plan.treatment == Treatment::without_target) {
+    const auto zero = [](const Cell&) { return 0.0f; };
+    cells.write(dlogits, zero);
+    if (final_targets != nullptr) cells.write(final_targets, zero);
+    if (Group::leads()) batch.losses[b] = 0.0f;
+    return;
+  }
+  treat_targets<Group>(plan, sharpening_on_device(refinery), cells);
+  if (final_targets != nullptr)
+    cells.write(final_targets, [](const Cell& cell) { return cell.target; });
+  float scale = batch.scale;
+  if (batch.scale_factor != nullptr) scale *= *batch.scale_factor;
+  bool finite = true;
+  const float value = value_and_gradient<Group>(loss, reading, cells, scale, dlogits, finite);
+  if (Group::leads()) batch.losses[b] = value;
+  finite = finite && value - value == 0.0f;
+  if (!finite && batch.first_bad_row != nullptr)
+    atomicMin(batch.first_bad_row, static_cast<unsigned long long>(row));
+}
+
 /// One row, by its group.
 template <class Group, class Cells, class L, class R, class Logit, class View>
 __device__ void work_on_row(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
                             Cells& cells, const RowSource<Logit>& source, Logit* dlogits,
                             long long b, long long row) {
-  const bool leads = Group::rank() == 0;
-  RowReading reading = read_statistics<Group>(cells, source.classes);
+  const RowReading reading = read_statistics<Group>(cells, batch.candidates.classes());
   if (batch.pass == RowPass::initialize) {
     initialize_targets(refinery, reading.row, cells, source);
     return;
   }
   if (batch.summaries != nullptr && batch.pass != RowPass::revisit) {
     const RowSummary summary = summarized<Group>(reading, cells);
-    if (leads) batch.summaries[row] = summary;
+    if (Group::leads()) batch.summaries[row] = summary;
   }
   if (batch.pass == RowPass::note) return;
-
   if (batch.pass == RowPass::revisit)
     return refresh_stored<Group>(refinery, reading.row, cells, source);
+
   const Refresh refresh = refinery.refresh();
-  if (refresh == Refresh::same_forward) {
-    // The loss is still given the targets from before; writing the new ones now saves keeping both.
-    cells.hold_targets();
-    refresh_stored<Group>(refinery, reading.row, cells, source);
-  } else if (refresh == Refresh::before_loss) {
+  if (refresh == Refresh::before_loss) {
     refresh_stored<Group>(refinery, reading.row, cells, source);
     cells.reload(source);
   }
-
-  const RowPlan plan = batch.plans == nullptr ? RowPlan{} : batch.plans[row];
-  if (reading.row.candidates == 0 || plan.treatment == Treatment::without_target) {
-    const auto zero = [](const Cell&) { return 0.0f; };
-    cells.write(dlogits, zero);
-    if (batch.final_targets != nullptr) cells.write(source.scratch, zero);
-    if (leads) batch.losses[b] = 0.0f;
-    return;
+  // After the same forward pass the loss is still given the targets from before: registers keep those,
+  // until the row's plan changes them; memory does not.
+  const bool refreshes = refresh == Refresh::same_forward;
+  if (Cells::in_registers && refreshes) refresh_stored<Group>(refinery, reading.row, cells, source);
+  give_loss<Group>(loss, refinery, batch, cells, reading, dlogits, b, row);
+  if constexpr (!Cells::in_registers) {
+    cells.forget_treatment();
+    if (refreshes) refresh_stored<Group>(refinery, reading.row, cells, source);
   }
-  treat_targets<Group>(plan, sharpening_on_device(refinery), cells);
-  if (batch.final_targets != nullptr) cells.put_targets(source.scratch);
-  float scale = batch.scale;
-  if (batch.scale_factor != nullptr) scale *= *batch.scale_factor;
-  bool finite = true;
-  const float value = value_and_gradient<Group>(loss, reading, cells, scale, dlogits, finite);
-  if (leads) batch.losses[b] = value;
-  finite = finite && value - value == 0.0f;
-  if (!finite && batch.first_bad_row != nullptr)
-    atomicMin(batch.first_bad_row, static_cast<unsigned long long>(row));
 }
 
 }  // namespace detail
 
-/// A group of `Threads` a row, `Count` cells a thread in registers, `Vector` of them read at once.
+/// `Threads` a row, of more than a warp in each of its blocks, `Count` cells a thread in registers (0: in
+/// memory), `Vector` of them read at once.
 template <int Threads, int Count, int Vector, class L, class R, class Logit, class View>
-__global__ void __launch_bounds__(detail::row_block_threads<Threads>)
+__global__ void __launch_bounds__(detail::row_block_threads<Threads>,
+                                  detail::row_blocks_at_once<Threads>)
     row_loss_kernel(L loss, R refinery, RowBatch<Logit, View> batch) {
-  using Group = RowGroup<Threads>;
+  using Group = detail::RowThreads<Threads>;
   const long long b = Group::row();
   if (b >= batch.count) return;
+  Group::enter();
   const long long row = batch.rows == nullptr ? batch.first_row + b : batch.rows[b];
   const View& candidates = batch.candidates;
   const int classes = candidates.classes();
-  const RowSource<Logit> source{detail::row_of(batch.logits, b, classes),
-                                detail::row_of(batch.targets, row, classes),
-                                detail::row_of(batch.memory, row, classes),
-                                detail::row_of(batch.final_targets, b, classes), classes};
+  const RowStretch stretch = Group::stretch(classes, Vector);
+  Logit* dlogits = detail::row_of(batch.dlogits, b, classes);
+  const RowSource<Logit> source{
+      detail::row_of(batch.logits, b, classes), detail::row_of(batch.targets, row, classes),
+      detail::row_of(batch.memory, row, classes), stretch.first, stretch.end};
   const auto weight = [&](int label) { return candidates.weight(row, label); };
   const auto is_candidate = [&](int label) { return weight(label) > 0.0f; };
   RowSource<Logit> given = source;  // before training the stored tables hold nothing
@@ -144,18 +169,17 @@ __global__ void __launch_bounds__(detail::row_block_threads<Threads>)
     RegisterCells<Threads, Count, Vector> cells(given, Group::rank(), is_candidate);
     if (batch.pass == RowPass::initialize)
       cells.replace_targets([&](const Cell& cell) { return weight(cell.label); });
-    detail::work_on_row<Group>(loss, refinery, batch, cells, source,
-                               detail::row_of(batch.dlogits, b, classes), b, row);
+    detail::work_on_row<Group>(loss, refinery, batch, cells, source, dlogits, b, row);
   } else {
     if (batch.pass == RowPass::initialize) {
-      for (int label = Group::rank(); label < classes; label += Threads)
+      for (int label = source.first + Group::rank(); label < source.end; label += Threads)
         source.targets[label] = weight(label);
       given.targets = source.targets;
     }
     MemoryCells<Threads, Logit, decltype(is_candidate)> cells(given, Group::rank(), is_candidate);
-    detail::work_on_row<Group>(loss, refinery, batch, cells, source,
-                               detail::row_of(batch.dlogits, b, classes), b, row);
+    detail::work_on_row<Group>(loss, refinery, batch, cells, source, dlogits, b, row);
   }
+  Group::leave();
 }
 
 /// Puts the batch's work into the stream. The refinery's row part is taken by value. Throws ShapeError
@@ -168,44 +192,45 @@ void row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& bat
 
 namespace detail {
 
+/// `blocks_a_row`: a power of two, of which blocks_of_cluster() has to allow more than 1.
 template <int Threads, int Count, int Vector, class L, class R, class Logit, class View>
 void launch_row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
-                     cudaStream_t stream) {
+                     cudaStream_t stream, int blocks_a_row = 1) {
   constexpr int rows_a_block = row_block_threads<Threads> / Threads;
-  const auto blocks = (batch.count + rows_a_block - 1) / rows_a_block;
-  launch(row_loss_kernel<Threads, Count, Vector, L, R, Logit, View>,
-         {static_cast<unsigned>(blocks), static_cast<unsigned>(row_block_threads<Threads>)}, stream,
-         loss, refinery, batch);
+  const auto blocks = (batch.count + rows_a_block - 1) / rows_a_block * blocks_a_row;
+  const LaunchShape shape{static_cast<unsigned>(blocks),
+                          static_cast<unsigned>(row_block_threads<Threads>)};
+  const auto kernel = row_loss_kernel<Threads, Count, Vector, L, R, Logit, View>;
+  if (blocks_a_row == 1) return launch(kernel, shape, stream, loss, refinery, batch);
+  launch_clusters(kernel, shape, blocks_a_row, stream, loss, refinery, batch);
 }
-
-/// Most classes of a row that registers hold.
-inline constexpr int most_classes_in_registers = 512 * 16;
 
 template <class R, class Logit, class View>
 void check_row_batch(const R&, const RowBatch<Logit, View>& batch) {
   const auto expect = [](bool holds, const char* what) {
-    if (!holds) throw ShapeError(std::string("row_loss: ") + what);
+    if (!holds) throw ShapeError(std::string("row_loss: found no ") + what);
   };
   const std::int64_t rows = batch.candidates.rows();
-  expect(batch.candidates.classes() >= 1, "found no classes, expected at least one");
-  expect(batch.count >= 0 && (batch.rows != nullptr ||
-                              (batch.first_row >= 0 && batch.first_row <= rows - batch.count)),
-         "found a batch that reaches beyond the rows of the candidate set");
-  expect(batch.targets != nullptr, "found no table of stored targets, expected [N, C]");
+  const bool is_inside =
+      batch.rows != nullptr || (batch.first_row >= 0 && batch.first_row <= rows - batch.count);
+  if (batch.count < 0 || !is_inside) {
+    throw ShapeError("row_loss: found a batch of " + std::to_string(batch.count) +
+                     " rows from row " + std::to_string(batch.first_row) +
+                     " (from 0) on, expected it within the " + std::to_string(rows) +
+                     " rows of the candidate set");
+  }
+  expect(batch.candidates.classes() >= 1, "classes, expected at least one");
+  expect(batch.targets != nullptr, "table of stored targets, expected [N, C]");
   const bool needs_memory = requires(const R refinery, RowStats row, Cell cell) {
     refinery.remembered(row, cell);
   };
   expect(!needs_memory || batch.memory != nullptr,
-         "found no second table, which the refinery keeps, expected [N, C]");
-  expect(batch.pass == RowPass::initialize || batch.logits != nullptr,
-         "found no logits, expected [B, C]");
-  expect(batch.pass != RowPass::note || batch.summaries != nullptr,
-         "found no summaries, expected [N]");
+         "second table, which the refinery keeps, expected [N, C]");
+  expect(batch.pass == RowPass::initialize || batch.logits != nullptr, "logits, expected [B, C]");
+  expect(batch.pass != RowPass::note || batch.summaries != nullptr, "summaries, expected [N]");
   if (batch.pass != RowPass::visit) return;
   expect(batch.dlogits != nullptr && batch.losses != nullptr,
-         "found no room for gradients or losses, expected [B, C] and [B]");
-  expect(batch.final_targets != nullptr || batch.candidates.classes() <= most_classes_in_registers,
-         "found no final_targets, which rows of more than 8192 classes need, expected [B, C]");
+         "room for gradients or losses, expected [B, C] and [B]");
 }
 
 inline bool is_aligned(const void* table) {
@@ -225,21 +250,26 @@ void row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& bat
       classes % vector == 0 && detail::is_aligned(batch.logits) &&
       detail::is_aligned(batch.targets) && detail::is_aligned(batch.memory) &&
       detail::is_aligned(batch.dlogits) && detail::is_aligned(batch.final_targets);
-  const auto run = [&]<int threads, int count>() {
+  const auto run = [&]<int threads, int count>(int blocks) {
     if (whole_vectors && count % vector == 0) {
-      detail::launch_row_loss<threads, count, count % vector == 0 ? vector : 1>(loss, refinery,
-                                                                                batch, stream);
+      detail::launch_row_loss<threads, count, count % vector == 0 ? vector : 1>(
+          loss, refinery, batch, stream, blocks);
     } else {
-      detail::launch_row_loss<threads, count, 1>(loss, refinery, batch, stream);
+      detail::launch_row_loss<threads, count, 1>(loss, refinery, batch, stream, blocks);
     }
   };
   if (classes <= 8) return detail::launch_row_loss<4, 2, 1>(loss, refinery, batch, stream);
   if (classes <= 32) return detail::launch_row_loss<8, 4, 1>(loss, refinery, batch, stream);
-  if (classes <= 256) return run.template operator()<32, 8>();
-  if (classes <= 1024) return run.template operator()<128, 8>();
-  if (classes <= 4096) return run.template operator()<256, 16>();
-  if (classes <= detail::most_classes_in_registers) return run.template operator()<512, 16>();
-  detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, stream);
+  if (classes <= 256) return run.template operator()<32, 8>(1);
+  if (classes <= 1024) return run.template operator()<128, 8>(1);
+  if (classes <= 4096) return run.template operator()<256, 16>(1);
+  int blocks = 1;
+  while (blocks * 512 * 16 < classes) blocks *= 2;
+  if (blocks == 1) return run.template operator()<512, 16>(1);
+  const int possible = detail::blocks_of_cluster(row_loss_kernel<512, 16, 1, L, R, Logit, View>,
+                                                 512, RowCluster<512>::most_blocks);
+  if (blocks <= possible) return run.template operator()<512, 16>(blocks);
+  detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, stream, possible);
 }
 
 }  // namespace candist

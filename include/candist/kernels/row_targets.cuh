@@ -77,24 +77,17 @@ __device__ float sharpening_on_device(const R& refinery) {
 /// Turns the stored targets of the cells into those that the loss is given.
 template <class Group, class Cells>
 __device__ void treat_targets(const RowPlan& plan, float sharpening, Cells& cells) {
-  if (plan.treatment == Treatment::one_hot) {
-    cells.replace_targets([&](const Cell& cell) { return cell.label == plan.label ? 1.0f : 0.0f; });
-    return;
-  }
+  if (plan.treatment == Treatment::one_hot) return cells.make_one_hot(plan.label);
   if (plan.treatment != Treatment::sharpened) return;
   // Relative to the largest target, so that a power of a tiny one cannot take the whole row to 0.
-  float best = 0.0f;
-  cells.each([&](const Cell& cell) { best = cell.target > best ? cell.target : best; });
-  best = Group::all(best, [](float a, float b) { return a > b ? a : b; });
-  if (!(best > 0.0f)) return;
+  float largest = 0.0f;
+  cells.each([&](const Cell& cell) { largest = cell.target > largest ? cell.target : largest; });
+  largest = Group::all(largest, [](float a, float b) { return a > b ? a : b; });
+  if (!(largest > 0.0f)) return;
+  cells.sharpen(largest, sharpening);
   float sum = 0.0f;
-  cells.replace_targets([&](const Cell& cell) {
-    const float power = cell.target > 0.0f ? powf(cell.target / best, sharpening) : 0.0f;
-    sum += power;
-    return power;
-  });
-  sum = Group::sum(sum);
-  cells.replace_targets([&](const Cell& cell) { return cell.target / sum; });
+  cells.each([&](const Cell& cell) { sum += cell.target; });
+  cells.divide_targets(Group::sum(sum));
 }
 
 /// What the student thinks of a row; the cells hold the stored targets.

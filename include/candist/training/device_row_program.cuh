@@ -48,8 +48,7 @@ class DeviceRowProgram {
   void begin_epoch(int epoch, cudaStream_t stream);
 
   /// Starts a visit of `rows` [B] with their logits [B, C]: sets dlogits [B, C] to the gradient of the mean
-  /// loss, final_targets [B, C] (may be null up to 8192 classes) to what the loss was given, and refreshes
-  /// the stored targets.
+  /// loss, final_targets [B, C] (may be null) to what the loss was given, and refreshes the stored targets.
   void visit(std::span<const std::int64_t> rows, const Logit* logits, Denominator denominator,
              Logit* dlogits, float* final_targets, cudaStream_t stream);
   /// Waits for it. Throws RunError naming the row when a loss or its gradient is not finite.
@@ -193,6 +192,12 @@ void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::put_rows(
   if (rows.size() > staged_rows_.size()) {
     throw ShapeError("found a batch of " + std::to_string(rows.size()) +
                      " rows, expected at most " + std::to_string(staged_rows_.size()));
+  }
+  for (std::size_t b = 0; b < rows.size(); ++b) {
+    if (rows[b] >= 0 && rows[b] < this->rows()) continue;
+    throw ShapeError("found row " + std::to_string(rows[b]) + " (from 0) in place " +
+                     std::to_string(b) + " of a batch, expected one of the candidate set's " +
+                     std::to_string(this->rows()));
   }
   std::copy(rows.begin(), rows.end(), staged_rows_.begin());
   visited_ = std::span<const std::int64_t>(staged_rows_.data(), rows.size());
