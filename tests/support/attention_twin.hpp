@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "candist/counter_rng.hpp"
@@ -71,10 +72,38 @@ struct AttentionResult {
   std::vector<T> context, log_sums, dqkv;
 };
 
-/// Both passes as plain loops in T. `rounded` is what writing to memory does to a number. Of texts longer
-/// than a tile, sum_j p_j dp_j is taken from the context that was written, as the kernel does.
-template <class T, class Rounded>
-AttentionResult<T> plain_attention(const AttentionTexts& in, Rounded rounded) {
+/// What a plain loop does to numbers beside calculating in T: nothing.
+template <class T>
+struct PlainNumbers {
+  static constexpr std::int64_t tile = detail::CudaCoreTiles<32>::tile;
+  static T written(T value) { return value; }  ///< to memory
+  static T as_factor(T cell) { return cell; }  ///< a cell of [query, key] in a product of matrices
+  static T added(T sum, T term) { return sum + term; }  ///< of a score
+};
+/// And of one between arrays of bf16, as everybody writes it for tensor cores: cells are rounded to bf16
+/// before they are factors, which costs about as much as writing the result. Scores are added up as the
+/// cores may: cut off after each term, where float would be rounded to nearest.
+struct TensorCoreNumbers {
+  static constexpr std::int64_t tile = detail::TensorCoreTiles<32, 4>::tile;
+  static float written(float value) { return __bfloat162float(__float2bfloat16(value)); }
+  static float as_factor(float cell) { return written(cell); }
+  static float added(float sum, float term) {
+    const double exactly = static_cast<double>(sum) + static_cast<double>(term);
+    const auto nearest = static_cast<float>(exactly);
+    return std::abs(static_cast<double>(nearest)) > std::abs(exactly)
+               ? std::nextafter(nearest, 0.0f)
+               : nearest;
+  }
+};
+/// The numbers of a plain loop between arrays of Storage.
+template <class Storage>
+using NumbersOf =
+    std::conditional_t<sizeof(Storage) == sizeof(float), PlainNumbers<float>, TensorCoreNumbers>;
+
+/// Both passes as plain loops in T. Of texts longer than a tile, sum_j p_j dp_j is taken from the context
+/// that was written, as the kernel does.
+template <class T, class Numbers = PlainNumbers<T>>
+AttentionResult<T> plain_attention(const AttentionTexts& in) {
   const std::int64_t d = in.width;
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   AttentionResult<T> out{std::vector<T>(size(in.tokens * d)),
@@ -97,8 +126,8 @@ AttentionResult<T> plain_attention(const AttentionTexts& in, Rounded rounded) {
         for (std::int64_t j = 0; j < t; ++j) {
           T score = 0;
           for (std::int64_t k = 0; k < in.head_width; ++k)
-            score +=
-                static_cast<T>(in.qkv[in_qkv(i, 0, k)]) * static_cast<T>(in.qkv[in_qkv(j, 1, k)]);
+            score = Numbers::added(score, static_cast<T>(in.qkv[in_qkv(i, 0, k)]) *
+                                              static_cast<T>(in.qkv[in_qkv(j, 1, k)]));
           p[size(j)] = score * scale;
         }
         const T top = *std::max_element(p.begin(), p.end());
@@ -109,9 +138,9 @@ AttentionResult<T> plain_attention(const AttentionTexts& in, Rounded rounded) {
         for (std::int64_t k = 0; k < in.head_width; ++k) {
           T sum = 0;
           for (std::int64_t j = 0; j < t; ++j)
-            sum += p[size(j)] * static_cast<T>(factors[size(i * t + j)]) *
+            sum += Numbers::as_factor(p[size(j)]) * static_cast<T>(factors[size(i * t + j)]) *
                    static_cast<T>(in.qkv[in_qkv(j, 2, k)]);
-          out.context[in_context(i, k)] = rounded(sum);
+          out.context[in_context(i, k)] = Numbers::written(sum);
         }
         T along = 0, along_written = 0;
         for (std::int64_t k = 0; k < in.head_width; ++k)
@@ -122,14 +151,14 @@ AttentionResult<T> plain_attention(const AttentionTexts& in, Rounded rounded) {
           for (std::int64_t k = 0; k < in.head_width; ++k) {
             const T slope = static_cast<T>(in.dcontext[in_context(i, k)]);
             dp[size(j)] += slope * static_cast<T>(in.qkv[in_qkv(j, 2, k)]);
-            out.dqkv[in_qkv(j, 2, k)] += p[size(j)] * factor * slope;
+            out.dqkv[in_qkv(j, 2, k)] += Numbers::as_factor(p[size(j)]) * factor * slope;
           }
           dp[size(j)] *= factor;
           along += p[size(j)] * dp[size(j)];
         }
-        if (t > detail::attention_tile) along = along_written;
+        if (t > Numbers::tile) along = along_written;
         for (std::int64_t j = 0; j < t; ++j) {
-          const T dscore = scale * p[size(j)] * (dp[size(j)] - along);
+          const T dscore = scale * Numbers::as_factor(p[size(j)] * (dp[size(j)] - along));
           for (std::int64_t k = 0; k < in.head_width; ++k) {
             out.dqkv[in_qkv(i, 0, k)] += dscore * static_cast<T>(in.qkv[in_qkv(j, 1, k)]);
             out.dqkv[in_qkv(j, 1, k)] += dscore * static_cast<T>(in.qkv[in_qkv(i, 0, k)]);
@@ -138,7 +167,7 @@ AttentionResult<T> plain_attention(const AttentionTexts& in, Rounded rounded) {
       }
     }
   }
-  for (T& slope : out.dqkv) slope = rounded(slope);
+  for (T& slope : out.dqkv) slope = Numbers::written(slope);
   return out;
 }
 
@@ -266,23 +295,12 @@ inline bool equal_bits(const AttentionResult<float>& a, const AttentionResult<fl
          equal_bits(a.dqkv, b.dqkv);
 }
 
-/// What Storage makes of a number.
-template <class Storage>
-float as_stored(float value) {
-  if constexpr (sizeof(Storage) == sizeof(float)) {
-    return value;
-  } else {
-    return __bfloat162float(__float2bfloat16(value));
-  }
-}
-
 /// Runs the kernels twice, adds their errors to `errors`, and complains about bits that differ.
 template <class Storage, class Runner>
 std::string compare_attention(Runner& runner, AttentionTexts in, AttentionErrors& errors,
                               int runs = 2) {
   const AttentionResult<float> ours = kernel_attention<Storage>(runner, in);
-  errors.add(in, ours, plain_attention<double>(in, [](double value) { return value; }),
-             plain_attention<float>(in, as_stored<Storage>));
+  errors.add(in, ours, plain_attention<double>(in), plain_attention<float, NumbersOf<Storage>>(in));
   for (int run = 1; run < runs; ++run) {
     if (!equal_bits(ours, kernel_attention<Storage>(runner, in)))
       return "other bits in another run\n";
@@ -291,13 +309,16 @@ std::string compare_attention(Runner& runner, AttentionTexts in, AttentionErrors
 }
 
 /// Does dropout set the very cells to 0 that `expected(row, count)` has at 0? Both passes: values, and
-/// gradients of the context, that are 1 in one column a token, show each cell in a number of its own.
-template <class Runner, class Expected>
+/// gradients of the context, that are 1 in one column a token, show each cell in a number of its own. Units
+/// from `begin` on, a multiple of 64.
+template <class Storage, class Runner, class Expected>
 std::string compare_dropout(Runner& runner, const std::vector<int>& lengths, std::int64_t heads,
-                            Expected expected) {
+                            Expected expected, std::int64_t begin = 0) {
   constexpr std::int64_t w = 64;
+  // A probability and the result are written to bf16, each off by 2^-8 of it at most.
+  const float error = sizeof(Storage) == sizeof(float) ? 1e-5f : 0x2.02p-8f;
   AttentionTexts in(lengths, heads, w, 0.0f, 0.3f);
-  for (std::int64_t begin = 0; begin < in.longest; begin += w) {
+  for (; begin < in.longest; begin += w) {
     const auto one = [&](std::int64_t i, std::int64_t k) { return i == begin + k ? 1.0f : 0.0f; };
     for (std::int64_t text = 0; text < in.texts(); ++text) {
       for (std::int64_t row = in.offsets[static_cast<std::size_t>(text)];
@@ -312,7 +333,7 @@ std::string compare_dropout(Runner& runner, const std::vector<int>& lengths, std
     AttentionTexts replayed = in;  // its step is on the device
     replayed.dropout.step = 99;
     replayed.dropout.device_step = runner.upload(std::vector{in.dropout.step});
-    const AttentionResult<float> ours = kernel_attention<float>(runner, replayed);
+    const AttentionResult<float> ours = kernel_attention<Storage>(runner, replayed);
     for (std::int64_t text = 0; text < in.texts(); ++text) {
       const std::int64_t first = in.offsets[static_cast<std::size_t>(text)];
       const std::int64_t t = in.offsets[static_cast<std::size_t>(text + 1)] - first;
@@ -329,8 +350,8 @@ std::string compare_dropout(Runner& runner, const std::vector<int>& lengths, std
             const float forward = factors[static_cast<std::size_t>(i * t + begin + k)];
             const float backward = factors[static_cast<std::size_t>((begin + k) * t + i)];
             if ((context == 0.0f) != (forward == 0.0f) || (dvalue == 0.0f) != (backward == 0.0f) ||
-                std::abs(context * t_times - forward) > 1e-5f ||
-                std::abs(dvalue * t_times - backward) > 1e-5f) {
+                std::abs(context * t_times - forward) > error * forward ||
+                std::abs(dvalue * t_times - backward) > error * backward) {
               return "text " + std::to_string(text) + ", head " + std::to_string(head) +
                      ", token " + std::to_string(i) + ", unit " + std::to_string(begin + k);
             }

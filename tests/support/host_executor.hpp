@@ -9,7 +9,8 @@
 // the block do not reach, a shuffle that lanes of its mask do not take part in, an index outside a shared
 // array, a wait for a cluster that not all threads arrive at. Shared arrays begin every block with bytes of
 // 0xFF, which are NaN in floats and bf16.
-// Not here: memory order, more than one cluster at a time, dynamic shared memory, tensor cores.
+// Not here: memory order, more than one cluster at a time, dynamic shared memory. Tensor cores are in
+// host_tensor_core.hpp.
 #pragma once
 
 #if defined(__CUDACC__)

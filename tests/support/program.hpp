@@ -32,11 +32,27 @@ struct Outcome {
   std::string err;
 };
 
+/// The program that the calls below start.
+inline std::string& program_under_test() {
+  static std::string path = CANDIST_PROGRAM;
+  return path;
+}
+/// Another one, as long as this lives.
+class OtherProgram {
+ public:
+  explicit OtherProgram(const std::filesystem::path& program) {
+    program_under_test() = program.string();
+  }
+  ~OtherProgram() { program_under_test() = CANDIST_PROGRAM; }
+  OtherProgram(const OtherProgram&) = delete;
+  OtherProgram& operator=(const OtherProgram&) = delete;
+};
+
 /// `before`: what the shell does first.
 inline Outcome candist_program(const TemporaryFolder& folder, const std::string& arguments,
                                const std::string& before = "") {
-  const std::string command = "cd '" + folder.path().string() + "' && " + before +
-                              " '" CANDIST_PROGRAM "' " + arguments +
+  const std::string command = "cd '" + folder.path().string() + "' && " + before + " '" +
+                              program_under_test() + "' " + arguments +
                               " >out.txt 2>err.txt </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
@@ -82,8 +98,8 @@ inline void write_inputs(const TemporaryFolder& folder) {
 
 /// Starts the program with its output in out.txt and err.txt.
 inline pid_t start(const TemporaryFolder& folder, const std::string& arguments) {
-  const std::string command = "cd '" + folder.path().string() + "' && exec '" CANDIST_PROGRAM "' " +
-                              arguments + " >out.txt 2>err.txt";
+  const std::string command = "cd '" + folder.path().string() + "' && exec '" +
+                              program_under_test() + "' " + arguments + " >out.txt 2>err.txt";
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {

@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // attention: multi-head attention inside each of N texts that lie end to end, T tokens in all, without
-// padding: from queries, keys and values side by side [T, 3 D] to the context [T, D].
+// padding: from queries, keys and values side by side [T, 3 D] to the context [T, D]. Between arrays of bf16
+// by tensor cores (attention_tensor_core.cuh); of others on the CUDA cores, by the kernel here:
 //   reads   the queries once; the keys and values of a text once for every 32 of its queries, from L2 from
 //           the second time on
 //   writes  the context and, for the backward pass, a log sum exp a token and head [T, H]
 //   bound   launch, up to a few thousand tokens of short texts; arithmetic above: 4 t^2 D operations a text
-//           of t tokens, on the CUDA cores, t rounded up to 32
+//           of t tokens, t rounded up to 32
 //   launch  128 threads for 32 queries of a head, which take its text's keys 32 at a time; 30 KiB shared
 //           where heads are 64 wide, 18 KiB where 32. Blocks beyond the end of a short text end at once
 //   never   writes a score or a dropout factor to memory, or depends on the order of blocks: the same input
@@ -20,30 +21,14 @@
 
 #include <cmath>
 #include <cstdint>
-#include <string>
+#include <type_traits>
 
 #include "candist/cuda/launch.cuh"
-#include "candist/error.hpp"
+#include "candist/kernels/attention_batch.cuh"
+#include "candist/kernels/attention_tensor_core.cuh"
 #include "candist/kernels/attention_tiles.cuh"
 
 namespace candist {
-
-/// The texts of a batch and where everything about them lies; all pointers are of the device, arrays of
-/// Storage begin at multiples of 16 bytes.
-template <class Storage>
-struct AttentionBatch {
-  std::int64_t texts = 0;                 ///< N
-  std::int64_t longest = 0;               ///< t of the longest text, or more
-  std::int64_t width = 0;                 ///< D, 32 or 64 a head
-  std::int64_t heads = 1;                 ///< H
-  const std::int32_t* offsets = nullptr;  ///< [N + 1], rows of the texts' first tokens, and T
-  UnitDropout dropout;
-  const Storage* qkv = nullptr;       ///< [T, 3 D]: queries, keys, values; each head after head
-  Storage* context = nullptr;         ///< [T, D]
-  float* log_sums = nullptr;          ///< [T, H], log sum exp of a query's scaled scores
-  const Storage* dcontext = nullptr;  ///< [T, D], read by the backward pass
-  Storage* dqkv = nullptr;            ///< [T, 3 D], set by the backward pass
-};
 
 /// Puts the forward pass into the stream. Throws ShapeError where arrays are missing or heads are of
 /// another width.
@@ -51,32 +36,6 @@ template <class Storage>
 void attention(const AttentionBatch<Storage>& batch, cudaStream_t stream);
 
 // ---- the forward pass
-
-namespace detail {
-
-/// One head of one text.
-struct HeadOfBatch {
-  template <class Storage>
-  __device__ HeadOfBatch(const AttentionBatch<Storage>& batch, std::int64_t text, int number,
-                         int head_width)
-      : first(batch.offsets[text]),
-        tokens(batch.offsets[text + 1] - batch.offsets[text]),
-        width(batch.width),
-        head_column(static_cast<std::int64_t>(number) * head_width),
-        dropout_row(text * batch.heads + number) {}
-
-  /// Offsets of token i's row: in [T, 3 D], of a token's query; keys and values lie D and 2 D behind it.
-  __device__ std::int64_t query(int i) const { return (first + i) * 3 * width + head_column; }
-  __device__ std::int64_t context(int i) const { return (first + i) * width + head_column; }
-
-  std::int64_t first;
-  int tokens;
-  std::int64_t width;
-  std::int64_t head_column;
-  std::int64_t dropout_row;
-};
-
-}  // namespace detail
 
 /// Block (tile of queries, text, head), the heads first.
 template <class Tiles, class Storage>
@@ -152,40 +111,22 @@ __global__ void __launch_bounds__(detail::attention_threads)
 
 namespace detail {
 
-template <class Storage>
-void check_attention(const AttentionBatch<Storage>& batch) {
-  const auto expect = [](bool holds, const std::string& what) {
-    if (!holds) throw ShapeError("attention: found " + what);
-  };
-  expect(batch.heads >= 1 && (batch.width == 32 * batch.heads || batch.width == 64 * batch.heads),
-         std::to_string(batch.heads) + " heads of " + std::to_string(batch.width) +
-             " columns in all, expected 32 or 64 a head");
-  expect(batch.longest >= 0 && batch.longest < 65536,
-         "texts of " + std::to_string(batch.longest) + " tokens, expected at most 65535");
-  expect(batch.offsets != nullptr && batch.qkv != nullptr && batch.context != nullptr &&
-             batch.log_sums != nullptr,
-         "a batch without offsets, qkv, context or log_sums");
-  const auto aligned = [](const void* array) {
-    return reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
-  };
-  expect(aligned(batch.qkv) && aligned(batch.context) && aligned(batch.dcontext) &&
-             aligned(batch.dqkv),
-         "an array that does not begin at a multiple of 16 bytes");
-}
-
-/// run<head width>(shape), the shape with `slots` blocks a text and head.
+/// run<Tiles>(): the one place that chooses what a batch is worked on with.
 template <class Storage, class Run>
-void by_head_width(const AttentionBatch<Storage>& batch, std::int64_t slots, Run run) {
-  const std::int64_t blocks = batch.texts * batch.heads * slots;
-  if (blocks > 0x7FFFFFFF) {
-    throw ShapeError("attention: found a batch of " + std::to_string(blocks) +
-                     " blocks, expected at most 2^31 - 1");
-  }
-  const LaunchShape shape{static_cast<unsigned>(blocks), attention_threads};
+void by_attention_tiles(const AttentionBatch<Storage>& batch, Run run) {
+  const auto of_width = [&]<int width>() {
+    if constexpr (!std::is_same_v<Storage, __nv_bfloat16>) {
+      run.template operator()<CudaCoreTiles<width>>();
+    } else if (batch.longest <= TensorCoreTiles<width, 2>::tile) {
+      run.template operator()<TensorCoreTiles<width, 2>>();
+    } else {
+      run.template operator()<TensorCoreTiles<width, 4>>();
+    }
+  };
   if (batch.width == 32 * batch.heads) {
-    run.template operator()<32>(shape);
+    of_width.template operator()<32>();
   } else {
-    run.template operator()<64>(shape);
+    of_width.template operator()<64>();
   }
 }
 
@@ -194,9 +135,14 @@ void by_head_width(const AttentionBatch<Storage>& batch, std::int64_t slots, Run
 template <class Storage>
 void attention(const AttentionBatch<Storage>& batch, cudaStream_t stream) {
   detail::check_attention(batch);
-  const std::int64_t tiles = (batch.longest + detail::attention_tile - 1) / detail::attention_tile;
-  detail::by_head_width(batch, tiles, [&]<int width>(LaunchShape shape) {
-    launch(attention_kernel<detail::CudaCoreTiles<width>, Storage>, shape, stream, batch);
+  detail::by_attention_tiles(batch, [&]<class Tiles>() {
+    const LaunchShape shape =
+        detail::attention_shape<Tiles>(batch, detail::attention_tiles<Tiles>(batch));
+    if constexpr (Tiles::on_tensor_cores) {
+      launch(attention_tensor_core_kernel<Tiles>, shape, stream, batch);
+    } else {
+      launch(attention_kernel<Tiles, Storage>, shape, stream, batch);
+    }
   });
 }
 

@@ -2,18 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // attention_backward: from the context's gradient [T, D] to that of queries, keys and values [T, 3 D]; the
-// probabilities are computed again from the log sums that the forward pass kept.
+// probabilities are computed again from the log sums that the forward pass kept. Between arrays of bf16 by
+// tensor cores (attention_backward_tensor_core.cuh); of others on the CUDA cores, by the kernel here:
 //   reads   what the forward pass read and wrote, and the context's gradient: once where a text has at most
 //           32 tokens, else the keys and values once for every 32 queries, and the other way round
 //   writes  the gradients once
 //   bound   launch, up to a few thousand tokens of short texts; arithmetic above: 10 t^2 D operations a
-//           text of at most 32 tokens, 14 t^2 D a longer one, on the CUDA cores, t rounded up to 32
+//           text of at most 32 tokens, 14 t^2 D a longer one, t rounded up to 32
 //   launch  128 threads for a text of at most 32 tokens and a head. Of a longer text, a block for 32
 //           queries, over all keys, and one for 32 keys and values, over all queries. 43 KiB shared where
 //           heads are 64 wide, 27 KiB where 32
 //   never   adds in an order that depends on anything, or with atomics: the same input gives the same bits
 //   host twin: attend_backward in packed_attention.hpp
-// The gradients are set, not added. Of texts of more than 32 tokens, sum_j p_j dp_j is taken as the context
+// The gradients are set, not added. Of texts of more than a tile, sum_j p_j dp_j is taken as the context
 // times its gradient, so that the rounding of the context counts where the softmax is sharp.
 // Reference: Dao et al., NeurIPS 2022, arXiv:2205.14135.
 #pragma once
@@ -22,6 +23,7 @@
 #include <cstdint>
 
 #include "candist/kernels/attention.cuh"
+#include "candist/kernels/attention_backward_tensor_core.cuh"
 
 namespace candist {
 
@@ -31,24 +33,6 @@ template <class Storage>
 void attention_backward(const AttentionBatch<Storage>& batch, cudaStream_t stream);
 
 // ---- the backward pass
-
-namespace detail {
-
-/// What the block of number `slot` of a text and head works on.
-struct BackwardPart {
-  bool of_queries;  ///< sets gradients of the tile's queries
-  bool of_keys;     ///< sets gradients of the tile's keys and values
-  int first;        ///< token of the tile
-
-  __device__ BackwardPart(int slot, int tiles, int tokens)
-      : of_queries(slot < tiles),
-        of_keys(!of_queries || tokens <= attention_tile),
-        first(slot % tiles * attention_tile) {
-    if (first >= tokens || (!of_queries && tokens <= attention_tile)) of_queries = of_keys = false;
-  }
-};
-
-}  // namespace detail
 
 /// Block (slot, text, head), the heads first. Slots [0, tiles) are the tiles of queries, [tiles, 2 tiles)
 /// those of keys.
@@ -67,7 +51,8 @@ __global__ void __launch_bounds__(detail::attention_threads)
   const auto texts = static_cast<unsigned>(batch.texts);
   const int number = static_cast<int>(blockIdx.x % heads);
   const detail::HeadOfBatch head(batch, blockIdx.x / heads % texts, number, Tiles::width);
-  const detail::BackwardPart part(static_cast<int>(blockIdx.x / heads / texts), tiles, head.tokens);
+  const detail::BackwardPart part(static_cast<int>(blockIdx.x / heads / texts), tiles, head.tokens,
+                                  attention_tile);
   if (!part.of_queries && !part.of_keys) return;
   const std::int64_t stride = 3 * batch.width;
   const float scale = 1.0f / std::sqrt(static_cast<float>(Tiles::width));
@@ -158,10 +143,16 @@ void attention_backward(const AttentionBatch<Storage>& batch, cudaStream_t strea
   detail::check_attention(batch);
   if (batch.dcontext == nullptr || batch.dqkv == nullptr)
     throw ShapeError("attention_backward: found a batch without dcontext or dqkv");
-  const std::int64_t tiles = (batch.longest + detail::attention_tile - 1) / detail::attention_tile;
-  detail::by_head_width(batch, tiles > 1 ? 2 * tiles : tiles, [&]<int width>(LaunchShape shape) {
-    launch(attention_backward_kernel<detail::CudaCoreTiles<width>, Storage>, shape, stream, batch,
-           static_cast<int>(tiles));
+  detail::by_attention_tiles(batch, [&]<class Tiles>() {
+    const std::int64_t tiles = detail::attention_tiles<Tiles>(batch);
+    const LaunchShape shape = detail::attention_shape<Tiles>(batch, tiles > 1 ? 2 * tiles : tiles);
+    if constexpr (Tiles::on_tensor_cores) {
+      launch(attention_backward_tensor_core_kernel<Tiles>, shape, stream, batch,
+             static_cast<int>(tiles));
+    } else {
+      launch(attention_backward_kernel<Tiles, Storage>, shape, stream, batch,
+             static_cast<int>(tiles));
+    }
   });
 }
 

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// attention_tiles: what the forward and the backward pass of attention are made of.
+// attention_tiles: what the forward and the backward pass of attention on the CUDA cores are made of; on
+// tensor cores it is attention_fragments.cuh.
 //   CudaCoreTiles   tiles of rows in shared memory and their inner products: the passes ask it alone which
-//                   thread holds what, so tensor cores can take its place
+//                   thread holds what
 //   KeptCells       the dropout of a thread's cells. A draw settles eight units, of which a tile that is 32
 //                   keys wide has two a row: a thread draws four to eight times for its eight cells
 #pragma once
@@ -29,7 +30,10 @@ inline constexpr int attention_threads = 128;
 template <int Width>
 struct CudaCoreTiles {
   static_assert(Width % 32 == 0);
+  static constexpr bool on_tensor_cores = false;
   static constexpr int width = Width;
+  static constexpr int tile = attention_tile;
+  static constexpr int threads = attention_threads;
   using Four = Packed<float, 4>;
   static constexpr int rows = 2;               ///< a thread
   static constexpr int columns = 4;            ///< of scores, a thread

@@ -216,9 +216,9 @@ void CudaTransformer<T, Compute>::put_batch(const PackedTexts& texts, std::int64
   texts_ = texts.texts();
   size_ = BatchSize::of(texts);
   Arena staged(staged_batch_.data());
-  touched_ = BatchArrays(staged, size_)
-                 .fill(texts, size_, step, config_.first_position,
-                       {rooms_.list[0].rows, rooms_.list[1].rows, rooms_.list[2].rows});
+  std::array<std::int64_t, embedding_tables> rows = {};
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = rooms_.list[i].rows;
+  touched_ = BatchArrays(staged, size_).fill(texts, size_, step, config_.first_position, rows);
   // Ids are the first array of the batch's room: the same layout, on the device.
   Arena device(reinterpret_cast<std::byte*>(pass_.batch.ids));
   pass_.batch = BatchArrays(device, size_);
