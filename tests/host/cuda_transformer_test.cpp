@@ -4,6 +4,7 @@
 // The CUDA transformer without a GPU: its passes and its kernels' own source run by the host executor, products by
 // plain loops, against the host's transformer and AdamW.
 #include "support/host_executor.hpp"
+#include "support/host_tensor_core.hpp"
 //
 #include <algorithm>
 #include <cmath>

@@ -4,9 +4,13 @@
 // The transformer through the program's real command line.
 #if defined(CANDIST_PROGRAM)
 
+#include <cmath>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "support/program.hpp"
 
@@ -39,6 +43,29 @@ void check_same_run(const TemporaryFolder& folder, const std::string& a, const s
     CHECK(content == read_file(folder / b / file));
   }
 }
+
+/// The program beside a module of the GPU whose kernels the host executor runs.
+fs::path program_with_module(const TemporaryFolder& folder) {
+  const fs::path place = folder / "with_module";
+  fs::create_directories(place);
+  fs::copy_file(CANDIST_PROGRAM, place / "candist");
+  fs::copy_file(CANDIST_HOST_MODULE, place / "candist_cuda.so");
+  return place / "candist";
+}
+/// The first lines of the inputs: the host executor takes its time.
+void write_few_inputs(const TemporaryFolder& folder) {
+  write_inputs(folder);
+  for (const char* name : {"train.jsonl", "test.jsonl", "ann.jsonl"}) {
+    std::istringstream lines(read_file(folder / name));
+    std::string few, line;
+    for (int i = 0; i < 40 && std::getline(lines, line); ++i) few += line + "\n";
+    folder.file(name, few);
+  }
+}
+const std::string on_device =
+    inputs +
+    "--word-dropout 0.2 --ramp-epochs 2 --quiet --threads 1 --layers 1 --width 32 --heads 1 "
+    "--lr 3e-3 --epochs 4 --warmup-epochs 2 --max-length 16 --batch 16 ";
 
 }  // namespace
 
@@ -151,6 +178,99 @@ TEST_CASE("what has no effect, and texts that are cut, are said", "[transformer_
            (fixtures / "tiny_bert").string() + "'",
        "--layers has no effect");
   said("--student transformer --max-length 3 " + small, "200 of 200 texts");
+}
+
+TEST_CASE("the student on the GPU is the student on the host", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_few_inputs(folder);
+  const OtherProgram program(program_with_module(folder));
+  const auto train = [&](const std::string& options) {
+    const Outcome run = candist_program(folder, "distill " + on_device + options);
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+  };
+  const auto confidences = [&](const std::string& run) {
+    std::vector<double> all;
+    std::istringstream lines(read_file(folder / run / "labels.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      all.push_back(json::parse(line)["confidence"]);
+    return all;
+  };
+  train("--student transformer --out host");
+  train("--student cuda-transformer --precision fp32 --out device");
+  const std::vector<double> expected = confidences("host");
+  const std::vector<double> found = confidences("device");
+  REQUIRE(found.size() == 40);
+  REQUIRE(expected.size() == 40);
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(found[i] - expected[i]) < 2e-3);
+
+  // What it saved is a transformer's folder, for every machine.
+  REQUIRE(
+      candist_program(folder, "predict --quiet --model device --data test.jsonl --out again.jsonl")
+          .code == 0);
+  CHECK(line_count(read_file(folder / "again.jsonl")) == 40);
+
+  // The best epoch's weights are kept while the device has those of the training.
+  train("--student cuda-transformer --valid test.jsonl --keep best --out best");
+}
+
+TEST_CASE("a training on the GPU goes on to the same bits", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_few_inputs(folder);
+  const OtherProgram program(program_with_module(folder));
+  const std::string options = on_device + "--student cuda-transformer ";
+  REQUIRE(candist_program(folder, "distill " + options + "--out whole").code == 0);
+  CHECK(finish_in_spite_of_kills(folder, options, "part", 2, 2) > 0);
+  check_same_run(folder, "whole", "part");
+}
+
+TEST_CASE("many runs at once on one GPU are the runs one by one", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_few_inputs(folder);
+  const OtherProgram program(program_with_module(folder));
+  for (const char* threads : {"1", "3"}) {
+    const Outcome run =
+        candist_program(folder, "ablate " + on_device +
+                                    "--student cuda-transformer --epochs 1 --method "
+                                    "average,candist --seed 1,2 --out study" +
+                                    threads + " --threads " + threads);
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+  }
+  const auto labels = [&](const char* study) {
+    std::map<std::string, std::string> all;
+    for (const fs::directory_entry& run : fs::directory_iterator(folder / study / "runs"))
+      all[run.path().filename().string()] = read_file(run.path() / "labels.jsonl");
+    return all;
+  };
+  CHECK(labels("study1").size() == 4);
+  CHECK(labels("study1") == labels("study3"));
+}
+
+TEST_CASE("without a GPU's module the student is refused in one line", "[transformer_program]") {
+  const TemporaryFolder folder;
+  write_inputs(folder);
+  const fs::path alone = folder / "alone";
+  fs::create_directories(alone);
+  fs::copy_file(CANDIST_PROGRAM, alone / "candist");
+  const std::string call = "distill " + inputs + "--student cuda-transformer --quiet --out run ";
+  const OtherProgram program(alone / "candist");
+  Outcome run = candist_program(folder, call);
+  CHECK(run.code == 2);
+  CHECK(run.err ==
+        "candist: this candist was built without CUDA: build it where nvcc is found, or take "
+        "--student transformer\n");
+  folder.file("alone/candist_cuda.so", "no library");
+  run = candist_program(folder, call);
+  CHECK(run.code == 2);
+  CHECK_THAT(run.err, Catch::StartsWith("candist: the CUDA part of candist cannot be loaded: "));
+  run = candist_program(folder, call + "--width 80 --heads 5");
+  CHECK(run.code == 2);
+  CHECK_THAT(run.err, Catch::Contains("expected on the GPU one layer or more, heads of 32 or 64"));
+  run = candist_program(folder, call + "--optimizer sgd");
+  CHECK(run.code == 2);
+  CHECK_THAT(run.err, Catch::Contains("expected adamw"));
+  CHECK_FALSE(fs::exists(folder / "run"));
 }
 
 #endif
