@@ -55,11 +55,11 @@ CANDIST_GPU_DRIVER=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader
 export CANDIST_GPU_DRIVER CANDIST_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
 results=${OUT:-$root/bench/results} python=${CANDIST_PYTHON:-python3}
 file=$results/$(tr -c 'A-Za-z0-9\n' _ <<<"$gpu")_$(date -u +%F)
-csv=$file.csv log=$file.log transformer_csv=${file}_transformer.csv
+csv=$file.csv log=$file.log attention_csv=${file}_attention.csv transformer_csv=${file}_transformer.csv
 mkdir -p "$results"
 [ $half != transformer ] || log=${file}_transformer.log
 [ $half = transformer ] || rm -f "$csv"
-[ $half = kernels ] || rm -f "$transformer_csv"
+[ $half = kernels ] || rm -f "$attention_csv" "$transformer_csv"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say() { printf '%s\n' "$*" | tee -a "$log"; }
@@ -131,6 +131,7 @@ kernels() {
 transformer() {
   step "bench_transformer --check" 60 "$folder/bench_transformer" --check
   step "memcheck transformer" 60 compute-sanitizer --tool memcheck --error-exitcode 3 "$folder/bench_transformer" --check
+  step "bench_attention" 40 "$folder/bench_attention" --csv "$attention_csv"
   step "bench_transformer" 150 "$folder/bench_transformer" --csv "$transformer_csv" --seconds 110
   if "$python" -c 'import torch, transformers' 2>/dev/null; then
     step "transformer_torch" 200 "$python" "$root/bench/device/transformer_torch.py" --csv "$transformer_csv" --seconds $(($(left) - 40))
@@ -145,5 +146,5 @@ transformer() {
 if [ -f "$csv" ]; then # the table's head and, in microseconds, what the goals speak of
   awk -F, 'NR == 1 || (($3 == 32 && $4 <= 128 || $3 == 32768 && $4 >= 256) && $1 != "copy")' "$csv" | cut -d, -f 1-10
 fi
-say "$SECONDS s; results: $csv, $transformer_csv and $log"
+say "$SECONDS s; results: ${file}*.csv and $log"
 [ ${#failed[@]} -eq 0 ] || { say "FAILED: $(printf '%s; ' "${failed[@]}")"; exit 1; }
