@@ -48,12 +48,13 @@ int main() try {
   device_logits.copy_from_host(logits, stream);
   std::vector<std::int64_t> rows(n);
   std::iota(rows.begin(), rows.end(), 0);
+  const MatrixView<const float> logits_there{device_logits.data(), n, classes};
+  const MatrixView<float> dlogits_there{dlogits.data(), n, classes};
   // [program]
   DeviceRowProgram program(SoftTargetCe{}, DistributionRefinery{}, set.view(), n, stream.get());
-  program.note(0, device_logits.data(), n, stream);  // summaries of an evaluation pass
-  program.begin_epoch(5, stream);                    // plans, on the host, from the summaries
-  program.visit(rows, device_logits.data(), Denominator::rows_with_target, dlogits.data(), nullptr,
-                stream);
+  program.note(0, logits_there, stream);  // summaries of an evaluation pass
+  program.begin_epoch(5, stream);         // plans, on the host, from the summaries
+  program.visit(rows, logits_there, Denominator::rows_with_target, dlogits_there, {}, stream);
   const VisitReport report = program.report(stream);  // waits; names a row that is not finite
   // [/program]
 

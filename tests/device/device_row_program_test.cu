@@ -33,7 +33,7 @@ void compare_epochs(const R& refinery) {
     const RowTable now(n, classes, 100 + static_cast<std::uint64_t>(epoch));
     const float* logits = runner.upload(now.logits);
     host.note(0, {now.logits.data(), n, classes});
-    device.note(0, logits, n, stream);
+    device.note(0, {logits, n, classes}, stream);
     host.begin_epoch(epoch);
     device.begin_epoch(epoch, stream);
     for (std::int64_t row = 0; row < n; ++row) {
@@ -52,8 +52,8 @@ void compare_epochs(const R& refinery) {
           {gradients.data(), b, classes}, {targets.data(), b, classes});
       float* dlogits = runner.room<float>(cells);
       float* final_targets = runner.room<float>(cells);
-      device.visit(rows, logits + first * classes, Denominator::rows_with_target, dlogits,
-                   final_targets, stream);
+      device.visit(rows, {logits + first * classes, b, classes}, Denominator::rows_with_target,
+                   {dlogits, b, classes}, {final_targets, b, classes}, stream);
       const VisitReport ours = device.report(stream);
       complaints.expect(ours.with_target == theirs.with_target, "rows with target");
       complaints.compare("loss", {static_cast<float>(ours.loss)}, {static_cast<float>(theirs.loss)},
@@ -62,7 +62,7 @@ void compare_epochs(const R& refinery) {
       complaints.compare("targets", runner.download(final_targets, cells), targets, 1e-5);
       if (host.wants_revisit()) {
         host.revisit(rows, {now.logits.data() + first * classes, b, classes});
-        device.revisit(rows, logits + first * classes, stream);
+        device.revisit(rows, {logits + first * classes, b, classes}, stream);
       }
     }
   }
@@ -107,8 +107,8 @@ DEVICE_TEST(a_row_that_is_not_finite_ends_the_training_with_its_number) {
   std::vector<float> logits;
   for (const std::int64_t row : rows)
     logits.insert(logits.end(), table.logits.begin() + row * 6, table.logits.begin() + row * 6 + 6);
-  device.visit(rows, runner.upload(logits), Denominator::batch_rows, runner.room<float>(18),
-               nullptr, stream);
+  device.visit(rows, {runner.upload(logits), 3, 6}, Denominator::batch_rows,
+               {runner.room<float>(18), 3, 6}, {}, stream);
   std::string said;
   try {
     device.report(stream);
@@ -136,8 +136,10 @@ DEVICE_TEST(rows_that_are_not_of_the_set_are_shape_errors) {
     return "";
   };
   const auto visit = [&](const std::vector<std::int64_t>& rows) {
-    return said(
-        [&] { device.visit(rows, logits, Denominator::batch_rows, dlogits, nullptr, stream); });
+    const auto b = static_cast<std::int64_t>(rows.size());
+    return said([&] {
+      device.visit(rows, {logits, b, 6}, Denominator::batch_rows, {dlogits, b, 6}, {}, stream);
+    });
   };
   const auto has = [](const std::string& text, const char* words) {
     return text.find(words) != std::string::npos;
@@ -146,9 +148,25 @@ DEVICE_TEST(rows_that_are_not_of_the_set_are_shape_errors) {
   DEVICE_CHECK(has(visit(std::vector<std::int64_t>(9, 1)), "batch of 9 rows, expected at most 8"));
   DEVICE_CHECK(has(visit({1, 8}), "row 8 (from 0) in place 1 of a batch"));
   DEVICE_CHECK(has(visit({-1}), "row -1 (from 0)"));
-  DEVICE_CHECK(has(said([&] { device.revisit(std::vector<std::int64_t>{9}, logits, stream); }),
+  const std::vector<std::int64_t> beyond{9};
+  DEVICE_CHECK(has(said([&] {
+                     device.revisit(beyond, {logits, 1, 6}, stream);
+                   }),
                    "row 9 (from 0)"));
-  DEVICE_CHECK(has(said([&] { device.note(4, logits, 5, stream); }),
+  const std::vector<std::int64_t> two{1, 2};
+  const auto sizes = [&](MatrixView<const float> z, MatrixView<float> dz,
+                         MatrixView<float> targets) {
+    return said([&] { device.visit(two, z, Denominator::batch_rows, dz, targets, stream); });
+  };
+  DEVICE_CHECK(has(sizes({logits, 2, 5}, {dlogits, 2, 6}, {}),
+                   "found logits [2, 5], expected [2, 6], the rows of the batch"));
+  DEVICE_CHECK(has(sizes({logits, 3, 6}, {dlogits, 2, 6}, {}), "found logits [3, 6]"));
+  DEVICE_CHECK(has(sizes({logits, 2, 6}, {dlogits, 1, 6}, {}), "gradients of logits [1, 6]"));
+  DEVICE_CHECK(
+      has(sizes({logits, 2, 6}, {dlogits, 2, 6}, {dlogits, 2, 7}), "final targets [2, 7]"));
+  DEVICE_CHECK(has(said([&] {
+                     device.note(4, {logits, 5, 6}, stream);
+                   }),
                    "5 rows from row 4 (from 0) on, expected it within the 8 rows"));
   stream.synchronize();
 }

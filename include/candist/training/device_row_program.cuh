@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "candist/candidates/device_candidates.cuh"
 #include "candist/kernels/row_loss.cuh"
+#include "candist/matrix_view.hpp"
 #include "candist/training/composition_problem.hpp"
 #include "candist/training/non_finite_row.hpp"
 #include "candist/training/refinery_parts.hpp"
@@ -21,7 +23,8 @@
 namespace candist {
 
 /// A loss, a refinery and a candidate set, bound to N rows; host twin: RowProgram. `View` is that of the
-/// host and has to outlive it. One visit at a time. Throws CudaError.
+/// host and has to outlive it; other matrices are of the device. One visit at a time. Throws CudaError, and
+/// ShapeError where a matrix does not match the batch and the candidate set.
 template <class LossPolicy, class RefineryPolicy, class View, class Logit = float>
 class DeviceRowProgram {
   static_assert(composition_problem<LossPolicy, RefineryPolicy>().empty(),
@@ -43,24 +46,34 @@ class DeviceRowProgram {
   const RowPlan& plan(std::int64_t row) const { return plans_[static_cast<std::size_t>(row)]; }
 
   /// Takes note of the logits [n, C] of rows [first, first + n) of an evaluation pass.
-  void note(std::int64_t first, const Logit* logits, std::int64_t n, cudaStream_t stream);
+  void note(std::int64_t first, MatrixView<const Logit> logits, cudaStream_t stream);
   /// Plans the epoch, on the host; waits for the stream.
   void begin_epoch(int epoch, cudaStream_t stream);
 
   /// Starts a visit of `rows` [B] with their logits [B, C]: sets dlogits [B, C] to the gradient of the mean
-  /// loss, final_targets [B, C] (may be null) to what the loss was given, and refreshes the stored targets.
-  void visit(std::span<const std::int64_t> rows, const Logit* logits, Denominator denominator,
-             Logit* dlogits, float* final_targets, cudaStream_t stream);
+  /// loss, final_targets [B, C] (may be {}) to what the loss was given, and refreshes the stored targets.
+  void visit(std::span<const std::int64_t> rows, MatrixView<const Logit> logits,
+             Denominator denominator, MatrixView<Logit> dlogits, MatrixView<float> final_targets,
+             cudaStream_t stream);
   /// Waits for it. Throws RunError naming the row when a loss or its gradient is not finite.
   VisitReport report(cudaStream_t stream);
   /// Refreshes the stored targets of `rows` from logits [B, C] of the forward pass after the step.
-  void revisit(std::span<const std::int64_t> rows, const Logit* logits, cudaStream_t stream);
+  void revisit(std::span<const std::int64_t> rows, MatrixView<const Logit> logits,
+               cudaStream_t stream);
 
   /// Stored targets [N, C] on the device.
   const float* targets() const { return targets_.data(); }
   const RowSummary* summaries() const { return summaries_.data(); }
 
  private:
+  template <class T>
+  void expect_matrix(MatrixView<T> matrix, std::int64_t count, const char* what) const {
+    if (matrix.rows == count && matrix.columns == classes()) return;
+    throw ShapeError(std::string("found ") + what + " [" + std::to_string(matrix.rows) + ", " +
+                     std::to_string(matrix.columns) + "], expected [" + std::to_string(count) +
+                     ", " + std::to_string(classes()) +
+                     "], the rows of the batch and the classes of its candidate sets");
+  }
   RowBatch<Logit, View> batch_of(RowPass pass);
   void put_rows(std::span<const std::int64_t> rows, cudaStream_t stream);
   void plan_from_tables(EpochView& view, cudaStream_t stream);
@@ -137,13 +150,13 @@ RowBatch<Logit, View> DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>:
 
 template <class LossPolicy, class RefineryPolicy, class View, class Logit>
 void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::note(std::int64_t first,
-                                                                     const Logit* logits,
-                                                                     std::int64_t n,
+                                                                     MatrixView<const Logit> logits,
                                                                      cudaStream_t stream) {
+  expect_matrix(logits, logits.rows, "logits");
   RowBatch<Logit, View> batch = batch_of(RowPass::note);
   batch.first_row = first;
-  batch.count = n;
-  batch.logits = logits;
+  batch.count = logits.rows;
+  batch.logits = logits.data;
   row_loss(loss_, row_part_of(refinery_), batch, stream);
 }
 
@@ -206,8 +219,12 @@ void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::put_rows(
 
 template <class LossPolicy, class RefineryPolicy, class View, class Logit>
 void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::visit(
-    std::span<const std::int64_t> rows, const Logit* logits, Denominator denominator,
-    Logit* dlogits, float* final_targets, cudaStream_t stream) {
+    std::span<const std::int64_t> rows, MatrixView<const Logit> logits, Denominator denominator,
+    MatrixView<Logit> dlogits, MatrixView<float> final_targets, cudaStream_t stream) {
+  const auto count = static_cast<std::int64_t>(rows.size());
+  expect_matrix(logits, count, "logits");
+  expect_matrix(dlogits, count, "gradients of logits");
+  if (final_targets.data != nullptr) expect_matrix(final_targets, count, "final targets");
   put_rows(rows, stream);
   const auto with_target =
       std::count_if(rows.begin(), rows.end(), [&](std::int64_t row) { return has_target(row); });
@@ -218,10 +235,10 @@ void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::visit(
   RowBatch<Logit, View> batch = batch_of(RowPass::visit);
   batch.count = static_cast<std::int64_t>(rows.size());
   batch.rows = batch_rows_.data();
-  batch.logits = logits;
+  batch.logits = logits.data;
   batch.scale = divisor > 0 ? 1.0f / static_cast<float>(divisor) : 0.0f;
-  batch.dlogits = dlogits;
-  batch.final_targets = final_targets;
+  batch.dlogits = dlogits.data;
+  batch.final_targets = final_targets.data;
   batch.losses = losses_.data();
   batch.first_bad_row = first_bad_row_.data();
   row_loss(loss_, row_part_of(refinery_), batch, stream);
@@ -249,12 +266,13 @@ VisitReport DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::report(cu
 
 template <class LossPolicy, class RefineryPolicy, class View, class Logit>
 void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Logit>::revisit(
-    std::span<const std::int64_t> rows, const Logit* logits, cudaStream_t stream) {
+    std::span<const std::int64_t> rows, MatrixView<const Logit> logits, cudaStream_t stream) {
+  expect_matrix(logits, static_cast<std::int64_t>(rows.size()), "logits");
   put_rows(rows, stream);
   RowBatch<Logit, View> batch = batch_of(RowPass::revisit);
   batch.count = static_cast<std::int64_t>(rows.size());
   batch.rows = batch_rows_.data();
-  batch.logits = logits;
+  batch.logits = logits.data;
   row_loss(loss_, row_part_of(refinery_), batch, stream);
 }
 
