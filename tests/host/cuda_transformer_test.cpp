@@ -249,7 +249,8 @@ TEST_CASE("the same training gives the same bits, whatever was before", "[cuda_t
   CHECK(values_after(true) == first);
 }
 
-TEST_CASE("a text's logits do not depend on the texts beside it", "[cuda_transformer]") {
+TEST_CASE("on the device a text's logits do not depend on the texts beside it",
+          "[cuda_transformer]") {
   DeviceTransformer device = on_device<float>(on_host({}));
   const IdTexts texts = texts_of(batches[2]);
   const Floats together = logits_of(device, texts);
