@@ -229,11 +229,12 @@ TEST_CASE("many runs at once on one GPU are the runs one by one", "[transformer_
   write_few_inputs(folder);
   const OtherProgram program(program_with_module(folder));
   for (const char* threads : {"1", "3"}) {
-    const Outcome run =
-        candist_program(folder, "ablate " + on_device +
-                                    "--student cuda-transformer --epochs 1 --method "
-                                    "average,candist --seed 1,2 --out study" +
-                                    threads + " --threads " + threads);
+    const Outcome run = candist_program(
+        folder, "ablate " + inputs +
+                    "--student cuda-transformer --word-dropout 0.2 --quiet --layers 1 --width 32 "
+                    "--heads 1 --epochs 1 --max-length 16 --method average,candist --seed 1,2 "
+                    "--threads " +
+                    threads + " --out study" + threads);
     INFO(run.err);
     REQUIRE(run.code == 0);
   }
@@ -247,9 +248,21 @@ TEST_CASE("many runs at once on one GPU are the runs one by one", "[transformer_
   CHECK(labels("study1") == labels("study3"));
 }
 
-TEST_CASE("without a GPU's module the student is refused in one line", "[transformer_program]") {
+TEST_CASE("without a GPU or its module the student is refused in one line",
+          "[transformer_program]") {
   const TemporaryFolder folder;
   write_inputs(folder);
+  {  // as it was built here
+    const Outcome built = candist_program(
+        folder, "distill " + inputs + "--student cuda-transformer --epochs 1 --quiet --out built");
+    INFO(built.err);
+    if (built.code != 0) {  // no GPU, or no CUDA
+      CHECK((built.code == 1 || built.code == 2));
+      CHECK(line_count(built.err) == 1);
+      CHECK_THAT(built.err, Catch::Contains("CUDA"));
+      CHECK_FALSE(fs::exists(folder / "built"));
+    }
+  }
   const fs::path alone = folder / "alone";
   fs::create_directories(alone);
   fs::copy_file(CANDIST_PROGRAM, alone / "candist");

@@ -139,12 +139,17 @@ int blocks_of_cluster(void (*)(Parameters...), unsigned, int wanted) {
   return std::min(wanted, largest_cluster());
 }
 
+/// Shared arrays are there once, and a host may have threads.
+inline std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 /// Runs the kernel to its end, in clusters of so many blocks.
 template <class... Parameters, class... Arguments>
 void launch_clusters(void (*kernel)(Parameters...), LaunchShape shape, int blocks, cudaStream_t,
                      const Arguments&... arguments) {
-  static std::mutex one_at_a_time;  // shared arrays are there once, and hosts may have threads
-  const std::lock_guard lock(one_at_a_time);
+  const std::lock_guard lock(one_at_a_time());
   const auto together = static_cast<unsigned>(blocks);
   for (unsigned first = 0; first < shape.blocks; first += together) {
     host_executor::Cluster cluster(first, together, shape.blocks, shape.threads);
