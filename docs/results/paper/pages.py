@@ -320,7 +320,7 @@ def table8():
 def pretrained_rows():
     """Of ../pretrained_*.md, which refresh_pretrained.sh makes: {data: {method: (train, test, seeds)}}; first table of each page."""
     result = {}
-    for data in ("wordnet", "pico", "trec_simulated"):
+    for data in ("wordnet", "pico", "trec_simulated", "trec_steps"):
         page = FOLDER.parent / f"pretrained_{data}.md"
         if not page.exists():
             continue
@@ -415,7 +415,7 @@ def table2():
 
         WordNet and TREC: single labels are the first of CA_add. PICO: the first of CA_all, and no second views. CanDist and FreeAL have
         the consistency terms (not on PICO) and mixup, as in the paper; the others are the pure loss.""")
-    extra = pretrained_rows()
+    extra = {data: rows for data, rows in pretrained_rows().items() if data != "trec_steps"}
     if extra:
         lines += ["A pretrained student (all-MiniLM-L6-v2; [WordNet](../pretrained_wordnet.md), [PICO](../pretrained_pico.md), "
                   "[TREC simulated](../pretrained_trec_simulated.md)), CA_all, training / test texts:", ""]
@@ -550,6 +550,15 @@ def table6():
         paper = f"{PAPER_TABLE6[more][0] - PAPER_TABLE6[less][0]:+.1f} / {PAPER_TABLE6[more][1] - PAPER_TABLE6[less][1]:+.1f}"
         rows.append([names[more], paper] + [f"{arms[d, more, 'test'].minus(arms[d, less, 'test']).cell()} [{moved(d, less, more):.1f} %]" for d in order])
     lines += table(["", "paper: TREC / BANK"] + [TITLES[d] for d in order], rows)
+    pretrained = pretrained_rows().get("trec_steps", {})
+    if pretrained:
+        lines += ["A pretrained student (all-MiniLM-L6-v2, 5 epochs, the first three of them warm-up), TREC simulated, one teacher; standings and intervals stand on",
+                  "[a page of its own](../pretrained_trec_steps.md):", ""]
+        rows = []
+        for method in steps:
+            train, test, seeds = pretrained.get(method, ("-", "-", "0"))
+            rows.append([names[method], number(PAPER_TABLE6[method][0]), seeds, train, test])
+        lines += table(["", "paper: TREC, test texts", "seeds", "training texts, %", "test texts, %"], rows)
     sharpen, rescue = Study(WORK / "table6/sharpen"), Study(WORK / "table6/rescue")
 
     def setting(study, text):
