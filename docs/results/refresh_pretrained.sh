@@ -37,6 +37,7 @@ study() {
   local name=$1 title=$2 epochs=$3 methods=$4 begin=$SECONDS
   shift 4
   local common=("$@" --student transformer --pretrained "$model" --epochs "$epochs" --seed "$seeds" --threads "$threads")
+  [ "$methods" != "$steps" ] || common+=(--reference candist_uniform) # the paper's first line
   echo "== $name"
   "$program" ablate "${common[@]}" --method "$methods" --out "$name" >/dev/null
   local pages=("$name/summary.md")
