@@ -20,9 +20,11 @@
 #include "support/catch.hpp"
 #include "support/host_compute.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/transformer_reference.hpp"
 
 using namespace candist;
 using candist::testing::HostCompute;
+using candist::testing::label_loss;
 
 namespace {
 
@@ -90,26 +92,6 @@ const std::vector<std::vector<int>> batches{{5, 1, 17, 2}, {40}, {3, 3, 33, 1, 9
 
 std::vector<TokenSpan> batch_of(const IdTexts& texts) { return {texts.begin(), texts.end()}; }
 
-/// Mean cross entropy with labels 0, 1, 2, 0, ...; its gradient.
-double loss_of(const Floats& logits, int classes, Floats& dlogits) {
-  const std::size_t rows = logits.size() / static_cast<std::size_t>(classes);
-  double loss = 0.0;
-  dlogits.resize(logits.size());
-  for (std::size_t n = 0; n < rows; ++n) {
-    const float* z = logits.data() + n * static_cast<std::size_t>(classes);
-    const int label = static_cast<int>(n) % classes;
-    double sum = 0.0;
-    for (int c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(z[c] - z[label]));
-    loss += std::log(sum) / static_cast<double>(rows);
-    for (int c = 0; c < classes; ++c) {
-      const double p = std::exp(static_cast<double>(z[c] - z[label])) / sum;
-      dlogits[n * static_cast<std::size_t>(classes) + static_cast<std::size_t>(c)] =
-          static_cast<float>((p - (c == label ? 1.0 : 0.0)) / static_cast<double>(rows));
-    }
-  }
-  return loss;
-}
-
 /// The losses of some steps; every step takes the next one of the batches.
 template <class S, class O>
 std::vector<double> train(S& student, O& optimizer, int steps, int first = 0) {
@@ -120,7 +102,7 @@ std::vector<double> train(S& student, O& optimizer, int steps, int first = 0) {
     const auto rows = static_cast<std::int64_t>(batch.size());
     Floats logits(batch.size() * static_cast<std::size_t>(student.classes())), dlogits;
     student.forward(batch, Mode::training, {logits.data(), rows, student.classes()});
-    losses.push_back(loss_of(logits, student.classes(), dlogits));
+    losses.push_back(label_loss(logits, student.classes(), dlogits));
     student.backward({dlogits.data(), rows, student.classes()});
     optimizer.step(student.blocks(), 3e-3f);
     student.zero_gradients();
@@ -212,7 +194,7 @@ TEST_CASE("mixtures of embeddings train as the host's do", "[cuda_transformer]")
       student.embed(batch, Mode::training, e.slice(0, rows));
       for (std::int64_t d = 0; d < width; ++d) e(rows, d) = 0.7f * e(0, d) + 0.3f * e(rows - 1, d);
       student.classify(e, Mode::training, {logits.data(), rows + 1, student.classes()});
-      loss_of(logits, student.classes(), dlogits);
+      label_loss(logits, student.classes(), dlogits);
       student.classify_backward({dlogits.data(), rows + 1, student.classes()}, de);
       for (std::int64_t d = 0; d < width; ++d) {
         de(0, d) += 0.7f * de(rows, d);
@@ -300,7 +282,7 @@ TEST_CASE("it learns what is there to learn, in float and in bf16", "[cuda_trans
     for (int step = 0; step < 40; ++step) {
       Floats logits(12), dlogits;
       device.forward(batch, Mode::training, {logits.data(), 4, 3});
-      loss = loss_of(logits, 3, dlogits);
+      loss = label_loss(logits, 3, dlogits);
       device.backward({dlogits.data(), 4, 3});
       optimizer.step(device.blocks(), 3e-3f);
     }
