@@ -224,14 +224,7 @@ int main(int argc, char** argv) try {
     std::fprintf(stderr, "usage: bench_attention [--csv FILE]\n");
     return 2;
   }
-  int devices = 0;
-  const cudaError_t found = cudaGetDeviceCount(&devices);
-  if (found != cudaSuccess || devices == 0) {
-    std::printf("no CUDA device: %s\n", cudaGetErrorString(found));
-    const char* required = std::getenv("CANDIST_REQUIRE_GPU");
-    return required != nullptr && std::strcmp(required, "1") == 0 ? 1 : 77;
-  }
-  check_device();
+  if (const int code = exit_code_without_device()) return code;
   const Stream stream;
   Report report(argc == 3 ? argv[2] : "");
   CacheScrub scrub(stream);

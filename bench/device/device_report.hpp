@@ -76,21 +76,38 @@ std::vector<double> microseconds_of(const Stream& stream, CacheScrub* scrub, int
   return microseconds;
 }
 
+/// 0 where there is a device that can be used, else what a bench without one exits with.
+inline int exit_code_without_device() {
+  int devices = 0;
+  const cudaError_t found = cudaGetDeviceCount(&devices);
+  if (found == cudaSuccess && devices > 0) {
+    check_device();
+    return 0;
+  }
+  std::printf("no CUDA device: %s\n", cudaGetErrorString(found));
+  const char* required = std::getenv("CANDIST_REQUIRE_GPU");
+  return required != nullptr && std::string(required) == "1" ? 1 : 77;
+}
+
+/// "gpu,driver,commit,date" of this run.
+inline std::string run_facts() {
+  int version = 0;
+  CANDIST_CUDA(cudaDriverGetVersion(&version));
+  std::string driver =
+      "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+  // The CUDA runtime does not know the driver's own number: run_all.sh asks nvidia-smi.
+  if (const char* number = std::getenv("CANDIST_GPU_DRIVER")) driver = number;
+  char today[16];
+  const std::time_t now = std::time(nullptr);
+  std::strftime(today, sizeof today, "%F", std::gmtime(&now));
+  return device_facts().name + "," + driver + "," + CANDIST_GIT_COMMIT + "," + today;
+}
+
 /// One table, on the screen and in the file.
 class DeviceReport {
  public:
   explicit DeviceReport(std::string csv) : csv_(std::move(csv)) {
-    const DeviceFacts facts = device_facts();
-    int version = 0;
-    CANDIST_CUDA(cudaDriverGetVersion(&version));
-    std::string driver =
-        "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-    // The CUDA runtime does not know the driver's own number: run_all.sh asks nvidia-smi.
-    if (const char* number = std::getenv("CANDIST_GPU_DRIVER")) driver = number;
-    char today[16];
-    const std::time_t now = std::time(nullptr);
-    std::strftime(today, sizeof today, "%F", std::gmtime(&now));
-    tail_ = facts.name + "," + driver + "," + CANDIST_GIT_COMMIT + "," + today;
+    tail_ = run_facts();
     std::printf(
         "\n%s\n\n| kernel | variant | N | C | dtype | p50 us | p20 | p80 | GB/s | "
         "%% of copy |\n|---|---|---:|---:|---|---:|---:|---:|---:|---:|\n",

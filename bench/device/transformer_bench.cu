@@ -198,16 +198,7 @@ struct Row {
 class Report {
  public:
   explicit Report(std::string csv) : csv_(std::move(csv)) {
-    int version = 0;
-    CANDIST_CUDA(cudaDriverGetVersion(&version));
-    std::string driver =
-        "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-    // The CUDA runtime does not know the driver's own number: run_all.sh asks nvidia-smi.
-    if (const char* number = std::getenv("CANDIST_GPU_DRIVER")) driver = number;
-    char today[16];
-    const std::time_t now = std::time(nullptr);
-    std::strftime(today, sizeof today, "%F", std::gmtime(&now));
-    tail_ = device_facts().name + "," + driver + "," + CANDIST_GIT_COMMIT + "," + today;
+    tail_ = run_facts();
     std::printf("%s\n", tail_.c_str());
   }
   void head(const std::string& title) {
@@ -578,14 +569,7 @@ int main(int argc, char** argv) try {
       return 2;
     }
   }
-  int devices = 0;
-  const cudaError_t found = cudaGetDeviceCount(&devices);
-  if (found != cudaSuccess || devices == 0) {
-    std::printf("no CUDA device: %s\n", cudaGetErrorString(found));
-    const char* required = std::getenv("CANDIST_REQUIRE_GPU");
-    return required != nullptr && std::strcmp(required, "1") == 0 ? 1 : 77;
-  }
-  check_device();
+  if (const int code = exit_code_without_device()) return code;
   if (check_only) {
     check_all();
     return 0;

@@ -24,7 +24,7 @@ namespace candist {
 /// A transformer whose passes run on a device; DeviceAdamW steps it. Its weights' folder, tokenizer and names
 /// are those of the Transformer that it was made from, which is also where its weights are on the host. A
 /// copy has weights of its own and shares the device, where one of them is at a time: whoever is used
-/// moves in. No evaluation and no other copy may stand between a training forward and its backward.
+/// moves in. No evaluation and no other copy may stand between a training forward and its step.
 /// Evaluation may be shared by threads, which take turns.
 class DeviceTransformer {
  public:
