@@ -63,8 +63,6 @@ class ComputeStream {
     if (!known->second) known->second.emplace(Graph::captured(stream_, std::forward<Work>(work)));
     known->second->replay(stream_);
   }
-  /// Recorded work.
-  std::size_t graphs() const { return recorded_.size(); }
 
  private:
   /// check_device() says more than a stream that cannot be made.

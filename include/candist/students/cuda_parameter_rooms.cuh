@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -21,7 +20,6 @@ namespace candist {
 
 /// One block of parameters: where it begins among all of them.
 struct DeviceParameter {
-  std::string name;
   std::int64_t rows = 0;
   std::int64_t width = 0;
   Decay decay = Decay::weight;
@@ -142,7 +140,7 @@ template <class T>
 ParameterRooms<T> list_parameters(std::span<const ParameterBlock> blocks, const BatchSize& batch) {
   ParameterRooms<T> rooms;
   for (const ParameterBlock& block : blocks)
-    rooms.list.push_back({std::string(block.name), block.rows, block.width, block.decay, 0});
+    rooms.list.push_back({block.rows, block.width, block.decay, 0});
   detail::place_parameters(rooms);
   for (std::size_t i = 0; i < rooms.list.size(); ++i) {
     const DeviceParameter& parameter = rooms.list[i];
