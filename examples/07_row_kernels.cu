@@ -15,8 +15,7 @@
 
 #include "candist/candidates/mask.hpp"
 #include "candist/counter_rng.hpp"
-#include "candist/cuda/device.cuh"
-#include "candist/cuda/stream.cuh"
+#include "candist/cuda/device_stream.cuh"
 #include "candist/losses/soft_target_ce.hpp"
 #include "candist/refineries/distribution_refinery.hpp"
 #include "candist/training/device_row_program.cuh"
@@ -30,7 +29,6 @@ int main() try {
     std::puts("skipped: no GPU");
     return 77;
   }
-  check_device();
   constexpr std::int64_t n = 1000;
   constexpr int classes = 6;
   constexpr std::size_t cells = n * classes;
@@ -43,7 +41,7 @@ int main() try {
   const MaskCandidates set(MatrixView<const float>{weights.data(), n, classes});
 
   // Logits and gradients lie on the device, where the student left and wants them.
-  const Stream stream;
+  DeviceStream stream;
   DeviceBuffer<float> device_logits(cells), dlogits(cells);
   device_logits.copy_from_host(logits, stream);
   std::vector<std::int64_t> rows(n);
@@ -51,11 +49,11 @@ int main() try {
   const MatrixView<const float> logits_there{device_logits.data(), n, classes};
   const MatrixView<float> dlogits_there{dlogits.data(), n, classes};
   // [program]
-  DeviceRowProgram program(SoftTargetCe{}, DistributionRefinery{}, set.view(), n, stream.get());
-  program.note(0, logits_there, stream);  // summaries of an evaluation pass
-  program.begin_epoch(5, stream);         // plans, on the host, from the summaries
-  program.visit(rows, logits_there, Denominator::rows_with_target, dlogits_there, {}, stream);
-  const VisitReport report = program.report(stream);  // waits; names a row that is not finite
+  DeviceRowProgram program(SoftTargetCe{}, DistributionRefinery{}, set.view(), n, stream);
+  program.note(0, logits_there);  // summaries of an evaluation pass
+  program.begin_epoch(5);         // plans, on the host, from the summaries
+  program.visit(rows, logits_there, Denominator::rows_with_target, dlogits_there, {});
+  const VisitReport report = program.report();  // waits; names a row that is not finite
   // [/program]
 
   RowProgram twin(SoftTargetCe{}, DistributionRefinery{}, set.view());
@@ -66,7 +64,7 @@ int main() try {
   const VisitReport host = twin.visit(rows, host_logits, Denominator::rows_with_target,
                                       {expected.data(), n, classes}, {targets.data(), n, classes});
   dlogits.copy_to_host(gradients, stream);
-  stream.synchronize();
+  stream.wait();
   float furthest = 0.0f;
   for (std::size_t i = 0; i < cells; ++i)
     furthest = std::fmax(furthest, std::fabs(gradients[i] - expected[i]));

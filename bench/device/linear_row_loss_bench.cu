@@ -19,6 +19,7 @@
 #include "candist/candidates/device_candidates.cuh"
 #include "candist/counter_rng.hpp"
 #include "candist/cuda/cublas_handle.cuh"
+#include "candist/cuda/device_stream.cuh"
 #include "candist/cuda/graph.cuh"
 #include "candist/kernels/linear_row_loss.cuh"
 #include "candist/losses/soft_target_ce.hpp"
@@ -63,7 +64,7 @@ MaskCandidates random_sets(std::int64_t n, int classes) {
 /// All rows of a random set as one batch.
 class Problem {
  public:
-  Problem(std::int64_t n, int classes, const Stream& stream)
+  Problem(std::int64_t n, int classes, DeviceStream& stream)
       : n_(n),
         classes_(classes),
         cublas_(stream),
@@ -190,7 +191,7 @@ class Problem {
   std::int64_t n_;
   int classes_;
   CublasHandle cublas_;
-  DeviceCandidates<MaskView> candidates_;
+  DeviceCandidates<MaskView, DeviceStream> candidates_;
   DeviceBuffer<float> features_, dfeatures_, weights_, dweights_, bias_, dbias_;
   DeviceBuffer<float> targets_, logits_, dlogits_, losses_, ones_, partials_;
   DeviceBuffer<RowSummary> summaries_;
@@ -198,7 +199,7 @@ class Problem {
 };
 
 void measure(DeviceReport& report, CacheScrub& scrub, std::int64_t n, int classes,
-             const Stream& stream) {
+             DeviceStream& stream) {
   Problem problem(n, classes, stream);
   problem.check(stream);
   const auto time = [&](const std::string& variant, auto&& step) {
@@ -227,7 +228,7 @@ int main(int argc, char** argv) try {
     return 2;
   }
   if (const int code = exit_code_without_device()) return code;
-  const Stream stream;
+  DeviceStream stream;
   DeviceReport report(argc == 3 ? argv[2] : "");
   CacheScrub scrub(stream);
   for (const int classes : class_counts) {

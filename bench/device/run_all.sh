@@ -106,7 +106,7 @@ kernels() {
   # up to a warp do not use: the shapes of the bench do.
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck synccheck; do
-      for program in "candist_device_tests device_row_program_test linear_row_loss_test" "bench_row_kernel --check"; do
+      for program in "candist_device_tests device_row_program_test linear_row_loss_test auxiliary_kernels_test" "bench_row_kernel --check"; do
         # shellcheck disable=SC2086 # several words
         step "$tool ${program%% *}" 25 compute-sanitizer --tool $tool --error-exitcode 3 "$folder/"$program
         # The proof that the tool ran is its own last line.
@@ -130,6 +130,7 @@ kernels() {
 
 transformer() {
   step "bench_transformer --check" 60 "$folder/bench_transformer" --check
+  step "memcheck full method" 60 compute-sanitizer --tool memcheck --error-exitcode 3 "$folder/candist_device_tests" device_method_test
   step "memcheck transformer" 60 compute-sanitizer --tool memcheck --error-exitcode 3 "$folder/bench_transformer" --check
   step "bench_attention" 40 "$folder/bench_attention" --csv "$attention_csv"
   step "bench_transformer" 150 "$folder/bench_transformer" --csv "$transformer_csv" --seconds 110

@@ -11,9 +11,10 @@
 //                                                  parts run
 // Exit code 77: no GPU (1 with CANDIST_REQUIRE_GPU=1). CMake calls it bench_device_transformer.
 //
-// A step: pack a batch on the host, forward with dropout, cross entropy of the logits on the host,
-// backward, AdamW with clipping at 1. The batches take turns, so that graphs of several sizes are
-// replayed; each is seen three times before the clock starts: as launches, recorded, replayed.
+// A step: pack a batch on the host, forward with dropout, cross entropy by the row kernel, backward,
+// AdamW with clipping at 1; the host waits for the losses alone. The batches take turns, so that
+// graphs of several sizes are replayed; each is seen three times before the clock starts: as
+// launches, recorded, replayed.
 // Timed on the host's clock over whole rounds of the batches, everything included:
 //   p50, p20, p80   of the time from the end of one step's calls to the end of the next one's
 //   tokens/s        valid tokens of all rounds / time to the end of the last step on the device
@@ -46,11 +47,11 @@
 #include <vector>
 
 #include "candist/cuda/compute_stream.cuh"
+#include "candist/methods.hpp"
 #include "candist/students/cuda_transformer.cuh"
 #include "device/device_report.hpp"
 #include "device/transformer_parts.cuh"
 #include "device/transformer_work.hpp"
-#include "support/transformer_reference.hpp"
 
 using namespace candist;
 using namespace candist::bench;
@@ -92,6 +93,8 @@ struct Rounds {
   double a_second() const { return static_cast<double>(count) / seconds; }
 };
 
+using Compiled = TypeList<RowComposition<SoftTargetCe, KeepPrior>>;
+
 /// An engine and the batches that it is trained on.
 template <class T>
 class Training {
@@ -101,27 +104,46 @@ class Training {
       : config_(config),
         batches_(batches),
         stream_(compute.get()),
-        engine_(config, blocks, capacity_of(batches), 7, std::move(compute)) {}
+        engine_(config, blocks, capacity_of(batches), 7, std::move(compute),
+                make_row_engine<Compiled, ComputeStream>) {
+    std::vector<float> labels;  // 0, 1, 2, ... in every batch
+    std::size_t largest = 0;
+    for (const Batch& batch : batches) {
+      first_rows_.push_back(rows_.size());
+      largest = std::max(largest, batch.texts.size());
+      for (std::size_t n = 0; n < batch.texts.size(); ++n) {
+        rows_.push_back(static_cast<std::int64_t>(rows_.size()));
+        for (int c = 0; c < config.classes; ++c)
+          labels.push_back(static_cast<int>(n) % config.classes == c ? 1.0f : 0.0f);
+      }
+    }
+    first_rows_.push_back(rows_.size());
+    program_ = engine_.row_engine(
+        {policy_ref(SoftTargetCe{}),
+         policy_ref(KeepPrior{}),
+         {labels.data(), static_cast<std::int64_t>(rows_.size()), config.classes},
+         static_cast<int>(largest)});
+    program_->begin_epoch(0);
+  }
 
   CudaTransformer<T, ComputeStream>& engine() { return engine_; }
   cudaStream_t stream() const { return stream_; }
   void go_to_step(std::int64_t step) { step_ = step; }
 
-  /// The loss; behind(0) to behind(2) stand behind forward, backward and AdamW.
+  /// The loss; behind(0) to behind(2) stand behind forward with the loss, backward and AdamW.
   template <class Behind>
   double step(Behind&& behind) {
-    const Batch& batch = batches_[static_cast<std::size_t>(step_) % batches_.size()];
-    const PackedTexts texts = packed_.pack(batch, config_);
-    logits_.resize(static_cast<std::size_t>(texts.texts() * config_.classes));
-    engine_.forward(texts, EnginePass::training, step_++,
-                    {logits_.data(), texts.texts(), config_.classes});
+    const std::size_t i = static_cast<std::size_t>(step_) % batches_.size();
+    engine_.forward_rows(packed_.pack(batches_[i], config_), {}, EnginePass::training, step_++);
+    program_->visit(std::span(rows_).subspan(first_rows_[i], first_rows_[i + 1] - first_rows_[i]),
+                    Denominator::batch_rows, {}, TargetCopy::none);
     behind(0);
-    const double loss = candist::testing::label_loss(logits_, config_.classes, dlogits_);
-    engine_.backward({dlogits_.data(), texts.texts(), config_.classes});
+    engine_.backward_rows();
     behind(1);
     engine_.step(options, learning_rate);
     behind(2);
-    return loss;
+    const VisitReport report = program_->report();
+    return report.loss / static_cast<double>(report.with_target);
   }
   double step() {
     return step([](int) {});
@@ -159,7 +181,9 @@ class Training {
   cudaStream_t stream_;  ///< the engine's
   CudaTransformer<T, ComputeStream> engine_;
   PackedRoom packed_;
-  std::vector<float> logits_, dlogits_;
+  std::vector<std::int64_t> rows_;
+  std::vector<std::size_t> first_rows_;  ///< of the batches, and of the end
+  std::unique_ptr<RowEngine> program_;
   std::int64_t step_ = 0;
 };
 

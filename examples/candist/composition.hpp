@@ -22,6 +22,7 @@
 #include "candist/methods.hpp"
 #include "candist/training/composition_problem.hpp"
 #include "candist/training/refinery_parts.hpp"
+#include "candist/training/row_engine.hpp"
 #include "students.hpp"
 
 namespace candist::program {
@@ -83,6 +84,14 @@ inline void save_refinery(const AnyRefinery& any, std::ostream& out) {
 }
 inline void load_refinery(AnyRefinery& any, std::istream& in) {
   std::visit([&](auto& r) { candist::load_refinery(r, in); }, any.refinery);
+}
+
+/// What a row program on a device is compiled for.
+inline PolicyRef policy_ref(const AnyLoss& any) {
+  return std::visit([](const auto& l) { return candist::policy_ref(l); }, any.loss);
+}
+inline PolicyRef policy_ref(const AnyRefinery& any) {
+  return std::visit([](const auto& r) { return candist::policy_ref(r); }, any.refinery);
 }
 
 /// Why the two do not go together, in one sentence; "" where they do.

@@ -51,4 +51,11 @@ std::shared_ptr<TransformerEngine> make_cuda_engine(const CudaEngineRequest& req
           request));
 }
 
+TransformerMemory cuda_engine_memory(const CudaEngineRequest& request) {
+  return function_of<TransformerMemory(const CudaEngineRequest&)>("candist_cuda_engine_memory")(
+      request);
+}
+
+std::size_t free_cuda_bytes() { return function_of<std::size_t()>("candist_free_cuda_bytes")(); }
+
 }  // namespace candist::program

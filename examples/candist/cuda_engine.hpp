@@ -25,5 +25,8 @@ struct CudaEngineRequest {
 /// Throws InputError where this candist has no module, RunError (CudaError) where the GPU cannot be used.
 void check_cuda();
 std::shared_ptr<TransformerEngine> make_cuda_engine(const CudaEngineRequest& request);
+/// What that engine would take, and what bytes are free on the device.
+TransformerMemory cuda_engine_memory(const CudaEngineRequest& request);
+std::size_t free_cuda_bytes();
 
 }  // namespace candist::program

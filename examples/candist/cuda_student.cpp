@@ -7,8 +7,9 @@
 
 namespace candist::program {
 
-DeviceTransformer CudaTransformerStudent::make(const RunSettings& settings, const Corpus& corpus) {
-  Transformer host = TransformerStudent::make(settings, corpus);
+namespace {
+
+CudaEngineRequest request_for(Transformer& host, const RunSettings& settings) {
   // A batch with its second views, at most a text's length each, and a mixture a text; evaluation fills
   // the same room.
   const std::int64_t batch = *settings.batch;
@@ -16,9 +17,26 @@ DeviceTransformer CudaTransformerStudent::make(const RunSettings& settings, cons
                                      2 * batch * *settings.max_length, 3 * batch};
   const auto precision = settings.precision == "fp32" ? CudaEngineRequest::Precision::fp32
                                                       : CudaEngineRequest::Precision::bf16;
-  auto engine =
-      make_cuda_engine({host.config(), host.blocks(), capacity, host.options().seed, precision});
+  return {host.config(), host.blocks(), capacity, host.options().seed, precision};
+}
+
+}  // namespace
+
+DeviceTransformer CudaTransformerStudent::make(const RunSettings& settings, const Corpus& corpus) {
+  Transformer host = TransformerStudent::make(settings, corpus);
+  auto engine = make_cuda_engine(request_for(host, settings));
   return DeviceTransformer(std::move(host), std::move(engine));
+}
+
+double CudaTransformerStudent::device_memory(Transformer host, const RunSettings& settings,
+                                             const Corpus& corpus) {
+  // Candidate weights, targets, a second table of some refineries.
+  const double tables = 3.0 * static_cast<double>(corpus.train.rows()) *
+                        static_cast<double>(corpus.labels.size()) * sizeof(float);
+  // The room of cuBLASLt's products and the recorded graphs, which nobody counts.
+  constexpr double beside = 128.0 * 0x1p20;
+  return static_cast<double>(cuda_engine_memory(request_for(host, settings)).total()) + tables +
+         beside;
 }
 
 void CudaTransformerStudent::check(const RunSettings& settings, const Corpus& corpus) {

@@ -148,6 +148,8 @@ struct CudaTransformerStudent : TransformerStudent {
   static Student make(const RunSettings& settings, const Corpus& corpus);
   static void check(const RunSettings& settings, const Corpus& corpus);
   static DeviceAdamW optimizer(const RunSettings& settings, const Student& student);
+  /// Bytes on the GPU that a run with such a transformer takes, by estimate.
+  static double device_memory(Transformer host, const RunSettings& settings, const Corpus& corpus);
 };
 
 using Students = TypeList<LinearStudent, MlpStudent, TransformerStudent, CudaTransformerStudent>;

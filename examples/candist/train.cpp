@@ -9,8 +9,10 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "checkpoint.hpp"
@@ -78,6 +80,12 @@ class Training {
     if (hooks_.checkpoint && hooks_.checkpoint->start == CheckpointPlan::Start::from_checkpoint)
       where = load(program, epochs);
     seen_ = where.next_row;
+    if constexpr (DeviceStudent<S> && !std::is_base_of_v<RowEngine, Program>) {
+      hooks_.warn(
+          "no method has this loss with this refinery, so that the GPU has no kernel for them: "
+          "logits go by the "
+          "host");
+    }
     hooks_.on_start(where.epoch, where.next_row);
     return where;
   }
@@ -269,6 +277,18 @@ void warn_of_cut_texts(int max_length, const Corpus& corpus, const EncodingCache
   if (corpus.valid) warn(encoded.valid, *corpus.valid);
 }
 
+/// "..., 1.25 GiB of device memory: ..."
+std::string in_words(const TransformerMemory& memory) {
+  const auto gibibytes = [](std::size_t bytes) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", static_cast<double>(bytes) / 0x1p30);
+    return std::string(text);
+  };
+  return "a run takes " + gibibytes(memory.total()) + " GiB of device memory: parameters " +
+         gibibytes(memory.parameters) + ", gradients " + gibibytes(memory.gradients) +
+         ", moments " + gibibytes(memory.optimizer) + ", a batch " + gibibytes(memory.activations);
+}
+
 template <CandidateSet Set, class S>
 RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const Corpus& corpus,
                    const EncodingCache::Encoded& encoded, const RunHooks& hooks) {
@@ -307,6 +327,8 @@ RunResult train(const RunSettings& settings, PreparedRun prepared, const Corpus&
     typename Listed::Student student = Listed::make(settings, corpus);
     if constexpr (requires { Listed::optimizer(settings, student); })
       prepared.chosen.optimizer.optimizer = Listed::optimizer(settings, student);
+    if constexpr (requires { student.engine()->memory(); })
+      hooks.warn(in_words(student.engine()->memory()));
     const auto encoded =
         cache.get(Listed::encoding_of(settings), student, corpus, std::max(1, settings.threads));
     if (settings.max_length) warn_of_cut_texts(*settings.max_length, corpus, *encoded, hooks);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include "candist/config.hpp"
@@ -21,6 +22,7 @@ struct MatrixView {
   CANDIST_HD T* row(std::int64_t r) const { return data + r * columns; }
   CANDIST_HD T& operator()(std::int64_t r, std::int64_t c) const { return data[r * columns + c]; }
   CANDIST_HD std::int64_t size() const { return rows * columns; }
+  std::span<T> values() const { return {data, static_cast<std::size_t>(size())}; }
   /// Rows [begin, begin + count).
   CANDIST_HD MatrixView slice(std::int64_t begin, std::int64_t count) const {
     return {row(begin), count, columns};

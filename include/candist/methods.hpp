@@ -6,6 +6,8 @@
 // AllMethods.
 #pragma once
 
+#include <type_traits>
+
 #include "candist/losses/all_losses.hpp"
 #include "candist/refineries/all_refineries.hpp"
 #include "candist/training/auxiliary_terms.hpp"
@@ -18,6 +20,8 @@ enum class LabelSource { candidates, single, gold };
 /// A composition with the default options of its parts.
 template <class L, class R, LabelSource Source = LabelSource::candidates>
 struct Composition {
+  using LossPolicy = L;
+  using RefineryPolicy = R;
   static constexpr LabelSource labels = Source;
   static L loss() { return L{}; }
   static R refinery() { return R{}; }
@@ -315,5 +319,32 @@ using AllMethods = TypeList<
     methods::AbsMae, methods::AbsGce, methods::NegativeLabels, methods::RatioPreserving,
     methods::BiRatioPreserving, methods::Meritocratic, methods::CanDistUniform, methods::CanDistRen,
     methods::CanDistOut, methods::CanDistSha, methods::CanDistCla, methods::CanDist>;
+
+/// What a row kernel is compiled for.
+template <class L, class R>
+struct RowComposition {
+  using LossPolicy = L;
+  using RefineryPolicy = R;
+};
+
+namespace detail {
+template <class Kept, class... Methods>
+struct DifferentCompositions {
+  using type = Kept;
+};
+template <class... Kept, class M, class... Rest>
+struct DifferentCompositions<TypeList<Kept...>, M, Rest...> {
+  using One = RowComposition<typename M::LossPolicy, typename M::RefineryPolicy>;
+  using Next = std::conditional_t<(std::is_same_v<Kept, One> || ...), TypeList<Kept...>,
+                                  TypeList<Kept..., One>>;
+  using type = typename DifferentCompositions<Next, Rest...>::type;
+};
+template <class... Methods>
+auto compositions_of(TypeList<Methods...>) ->
+    typename DifferentCompositions<TypeList<>, Methods...>::type;
+}  // namespace detail
+
+/// The compositions of AllMethods, each once.
+using AllCompositions = decltype(detail::compositions_of(AllMethods{}));
 
 }  // namespace candist

@@ -526,7 +526,8 @@ TEST_CASE("auxiliary gradients are those of central differences of Eq. 8-10", "[
       w.final_targets()(b, (b + 1) % 3) = 0.25f;
     }
     const float eta = 0.5f;
-    add_auxiliary_gradients(w, program, kinds.rows, terms, eta);
+    add_auxiliary_gradients(w.auxiliary_rows(program, kinds.rows, terms, eta), w.logits(),
+                            w.final_targets(), w.dlogits());
 
     const std::vector<double> start(w.logits().data, w.logits().data + 3 * n);
     const auto log_softmax = [](const std::vector<double>& z, std::size_t row, std::size_t j,

@@ -78,6 +78,10 @@ class HostCompute {
   };
   using Staging = Memory;
 
+  struct Mark {
+    void synchronize() const {}
+  };
+
   explicit HostCompute(std::size_t free = std::numeric_limits<std::size_t>::max()) : free_(free) {}
 
   cudaStream_t get() const { return nullptr; }
@@ -86,9 +90,11 @@ class HostCompute {
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
   void to_host(void* to, const void* from, std::size_t bytes) { to_device(to, from, bytes); }
-  void zero(void* at, std::size_t bytes) {
-    if (bytes > 0) std::memset(at, 0, bytes);
+  void zero(void* at, std::size_t bytes) { fill(at, 0, bytes); }
+  void fill(void* at, unsigned char byte, std::size_t bytes) {
+    if (bytes > 0) std::memset(at, byte, bytes);
   }
+  void record(Mark&) {}
   void wait() const {}
   std::size_t free_bytes() const { return free_; }
   template <class Work>

@@ -5,89 +5,57 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <cstdint>
 
 #include "candist/candidates/dense.hpp"
 #include "candist/candidates/mask.hpp"
 #include "candist/candidates/sparse.hpp"
-#include "candist/cuda/device_buffer.cuh"
+#include "candist/cuda/arena.hpp"
 
 namespace candist {
 
-/// Owns the device's copy of a view's arrays; view() is for kernels. Made from a view of the host; the
-/// copy is done when the stream gets there. Throws CudaError. Specialise it for a view of your own.
-template <class View>
-class DeviceCandidates;
+// The view over what put(values, count) makes of each of its arrays. Overload it for a view of your own.
 
-namespace detail {
-template <class T>
-DeviceBuffer<T> copied_to_device(const T* values, std::size_t count, cudaStream_t stream) {
-  DeviceBuffer<T> buffer(count);
-  buffer.copy_from_host(std::span<const T>(values, count), stream);
-  return buffer;
+template <class Put>
+MaskView over_copies(const MaskView& host, Put&& put) {
+  const std::int64_t words = host.row_count * ((host.class_count + 63) / 64);
+  return {put(host.bits, words), put(host.row_weight, host.row_count), host.row_count,
+          host.class_count};
 }
-}  // namespace detail
+template <class Put>
+SparseView over_copies(const SparseView& host, Put&& put) {
+  const std::int64_t entries = host.offsets[host.row_count];
+  return {put(host.offsets, host.row_count + 1), put(host.labels, entries),
+          put(host.weights, entries), host.row_count, host.class_count};
+}
+template <class Put>
+DenseView over_copies(const DenseView& host, Put&& put) {
+  return {{put(host.weights.data, host.weights.size()), host.weights.rows, host.weights.columns}};
+}
 
-template <>
-class DeviceCandidates<MaskView> {
+/// Owns the device's copy of a view's arrays; view() is for kernels. The copy is done when the stream gets
+/// there, and the host's arrays have to last until then. Compute: DeviceStream, or a stand-in. Throws CudaError.
+template <class View, class Compute>
+class DeviceCandidates {
  public:
-  DeviceCandidates(const MaskView& host, cudaStream_t stream)
-      : bits_(detail::copied_to_device(host.bits, words(host), stream)),
-        row_weight_(detail::copied_to_device(host.row_weight,
-                                             static_cast<std::size_t>(host.row_count), stream)),
-        rows_(host.row_count),
-        classes_(host.class_count) {}
-  MaskView view() const { return {bits_.data(), row_weight_.data(), rows_, classes_}; }
+  DeviceCandidates(const View& host, Compute& compute) {
+    Arena counted;
+    over_copies(host, [&]<class T>(const T*, std::int64_t count) -> const T* {
+      return counted.take<T>(count);
+    });
+    memory_ = typename Compute::Memory(counted.used());
+    Arena arena(memory_.data());
+    view_ = over_copies(host, [&]<class T>(const T* values, std::int64_t count) -> const T* {
+      T* place = arena.take<T>(count);
+      compute.to_device(place, values, static_cast<std::size_t>(count) * sizeof(T));
+      return place;
+    });
+  }
+  const View& view() const { return view_; }
 
  private:
-  static std::size_t words(const MaskView& host) {
-    return static_cast<std::size_t>(host.row_count * ((host.class_count + 63) / 64));
-  }
-  DeviceBuffer<std::uint64_t> bits_;
-  DeviceBuffer<float> row_weight_;
-  std::int64_t rows_;
-  int classes_;
-};
-
-template <>
-class DeviceCandidates<SparseView> {
- public:
-  DeviceCandidates(const SparseView& host, cudaStream_t stream)
-      : offsets_(detail::copied_to_device(host.offsets,
-                                          static_cast<std::size_t>(host.row_count) + 1, stream)),
-        labels_(detail::copied_to_device(host.labels, entries(host), stream)),
-        weights_(detail::copied_to_device(host.weights, entries(host), stream)),
-        rows_(host.row_count),
-        classes_(host.class_count) {}
-  SparseView view() const {
-    return {offsets_.data(), labels_.data(), weights_.data(), rows_, classes_};
-  }
-
- private:
-  static std::size_t entries(const SparseView& host) {
-    return static_cast<std::size_t>(host.offsets[host.row_count]);
-  }
-  DeviceBuffer<std::int64_t> offsets_;
-  DeviceBuffer<std::int32_t> labels_;
-  DeviceBuffer<float> weights_;
-  std::int64_t rows_;
-  int classes_;
-};
-
-template <>
-class DeviceCandidates<DenseView> {
- public:
-  DeviceCandidates(const DenseView& host, cudaStream_t stream)
-      : weights_(detail::copied_to_device(host.weights.data,
-                                          static_cast<std::size_t>(host.weights.size()), stream)),
-        rows_(host.rows()),
-        classes_(host.classes()) {}
-  DenseView view() const { return {{weights_.data(), rows_, classes_}}; }
-
- private:
-  DeviceBuffer<float> weights_;
-  std::int64_t rows_;
-  std::int64_t classes_;
+  typename Compute::Memory memory_;
+  View view_;
 };
 
 }  // namespace candist

@@ -182,9 +182,15 @@ __global__ void __launch_bounds__(detail::row_block_threads<Threads>,
   Group::leave();
 }
 
+/// Which of the launches above are compiled. A composition takes the compiler a second for each of them.
+enum class RowShapes {
+  all,
+  few,  ///< C <= 32, C <= 256, memory: where batches are small and compositions many
+};
+
 /// Puts the batch's work into the stream. The refinery's row part is taken by value. Throws ShapeError
 /// where tables are missing or the candidates do not fit the classes.
-template <class L, class R, class Logit, class View>
+template <RowShapes shapes = RowShapes::all, class L, class R, class Logit, class View>
 void row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
               cudaStream_t stream);
 
@@ -237,39 +243,51 @@ inline bool is_aligned(const void* table) {
   return reinterpret_cast<std::uintptr_t>(table) % 16 == 0;
 }
 
-}  // namespace detail
-
 template <class L, class R, class Logit, class View>
-void row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
-              cudaStream_t stream) {
-  detail::check_row_batch(refinery, batch);
-  if (batch.count == 0) return;
+void launch_for_classes(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
+                        cudaStream_t stream) {
   const int classes = batch.candidates.classes();
   constexpr int vector = 16 / static_cast<int>(sizeof(Logit));
-  const bool whole_vectors =
-      classes % vector == 0 && detail::is_aligned(batch.logits) &&
-      detail::is_aligned(batch.targets) && detail::is_aligned(batch.memory) &&
-      detail::is_aligned(batch.dlogits) && detail::is_aligned(batch.final_targets);
+  const bool whole_vectors = classes % vector == 0 && is_aligned(batch.logits) &&
+                             is_aligned(batch.targets) && is_aligned(batch.memory) &&
+                             is_aligned(batch.dlogits) && is_aligned(batch.final_targets);
   const auto run = [&]<int threads, int count>(int blocks) {
     if (whole_vectors && count % vector == 0) {
-      detail::launch_row_loss<threads, count, count % vector == 0 ? vector : 1>(
-          loss, refinery, batch, stream, blocks);
+      launch_row_loss<threads, count, count % vector == 0 ? vector : 1>(loss, refinery, batch,
+                                                                        stream, blocks);
     } else {
-      detail::launch_row_loss<threads, count, 1>(loss, refinery, batch, stream, blocks);
+      launch_row_loss<threads, count, 1>(loss, refinery, batch, stream, blocks);
     }
   };
-  if (classes <= 8) return detail::launch_row_loss<4, 2, 1>(loss, refinery, batch, stream);
-  if (classes <= 32) return detail::launch_row_loss<8, 4, 1>(loss, refinery, batch, stream);
+  if (classes <= 8) return launch_row_loss<4, 2, 1>(loss, refinery, batch, stream);
+  if (classes <= 32) return launch_row_loss<8, 4, 1>(loss, refinery, batch, stream);
   if (classes <= 256) return run.template operator()<32, 8>(1);
   if (classes <= 1024) return run.template operator()<128, 8>(1);
   if (classes <= 4096) return run.template operator()<256, 16>(1);
   int blocks = 1;
   while (blocks * 512 * 16 < classes) blocks *= 2;
   if (blocks == 1) return run.template operator()<512, 16>(1);
-  const int possible = detail::blocks_of_cluster(row_loss_kernel<512, 16, 1, L, R, Logit, View>,
-                                                 512, RowCluster<512>::most_blocks);
+  const int possible = blocks_of_cluster(row_loss_kernel<512, 16, 1, L, R, Logit, View>, 512,
+                                         RowCluster<512>::most_blocks);
   if (blocks <= possible) return run.template operator()<512, 16>(blocks);
-  detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, stream, possible);
+  launch_row_loss<512, 0, 1>(loss, refinery, batch, stream, possible);
+}
+
+}  // namespace detail
+
+template <RowShapes shapes, class L, class R, class Logit, class View>
+void row_loss(const L& loss, const R& refinery, const RowBatch<Logit, View>& batch,
+              cudaStream_t stream) {
+  detail::check_row_batch(refinery, batch);
+  if (batch.count == 0) return;
+  if constexpr (shapes == RowShapes::few) {
+    const int classes = batch.candidates.classes();
+    if (classes <= 32) return detail::launch_row_loss<8, 4, 1>(loss, refinery, batch, stream);
+    if (classes <= 256) return detail::launch_row_loss<32, 8, 1>(loss, refinery, batch, stream);
+    detail::launch_row_loss<512, 0, 1>(loss, refinery, batch, stream);
+  } else {
+    detail::launch_for_classes(loss, refinery, batch, stream);
+  }
 }
 
 }  // namespace candist

@@ -12,6 +12,7 @@
 #include "candist/cuda/arena.hpp"
 #include "candist/kernels/gelu.cuh"
 #include "candist/kernels/layer_norm.cuh"
+#include "candist/kernels/mixtures.cuh"
 #include "candist/students/cuda_batch.cuh"
 
 namespace candist {
@@ -67,14 +68,15 @@ struct PassRooms {
   float* partials = nullptr;
 
   // The classifier, R rows:
-  float* embeddings = nullptr;   ///< [R, D]
-  float* head_input = nullptr;   ///< [R, D], after dropout
-  float* hidden = nullptr;       ///< [R, D], after tanh
-  float* dropped = nullptr;      ///< [R, D], after dropout
-  float* logits = nullptr;       ///< [R, C]
-  float* dlogits = nullptr;      ///< [R, C]
-  float* dhidden = nullptr;      ///< [R, D]
-  float* dembeddings = nullptr;  ///< [R, D]
+  float* embeddings = nullptr;        ///< [R, D]
+  float* head_input = nullptr;        ///< [R, D], after dropout
+  float* hidden = nullptr;            ///< [R, D], after tanh
+  float* dropped = nullptr;           ///< [R, D], after dropout
+  float* logits = nullptr;            ///< [R, C]
+  float* dlogits = nullptr;           ///< [R, C]
+  float* dhidden = nullptr;           ///< [R, D]
+  float* dembeddings = nullptr;       ///< [R, D]
+  LinkedMixture* mixtures = nullptr;  ///< [R]
 };
 
 /// Does the layer take queries of first tokens alone?
@@ -162,6 +164,7 @@ void lay_pass(PassRooms<T>& rooms, const TransformerConfig& c, const Transformer
     *place = arena.take<float>(rows * d);
   for (float** place : {&rooms.logits, &rooms.dlogits})
     *place = arena.take<float>(rows * c.classes);
+  rooms.mixtures = arena.take<LinkedMixture>(rows);
 }
 
 }  // namespace candist

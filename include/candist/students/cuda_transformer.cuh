@@ -10,17 +10,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <istream>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "candist/error.hpp"
+#include "candist/kernels/mixtures.cuh"
 #include "candist/students/cuda_classifier.cuh"
 #include "candist/students/cuda_encoder.cuh"
 #include "candist/students/cuda_parameters.cuh"
+#include "candist/students/cuda_staging.cuh"
 #include "candist/students/transformer_engine.hpp"
+#include "candist/training/cuda_row_engine.cuh"
 
 namespace candist {
 
@@ -29,12 +34,12 @@ namespace candist {
 template <class T, class Compute>
 class CudaTransformer final : public TransformerEngine {
  public:
-  /// blocks: of TransformerParameters, with their values; `seed` is that of dropout. Throws InputError
-  /// for a shape that the kernels do not take, RunError where device memory is short, with the missing
-  /// bytes and the batch that would fit.
+  /// blocks: of TransformerParameters, with their values; `seed` is that of dropout; `rows` makes the row
+  /// programs that are compiled, if any. Throws InputError for a shape that the kernels do not take,
+  /// RunError where device memory is short, with the missing bytes and the batch that would fit.
   CudaTransformer(const TransformerConfig& config, std::span<const ParameterBlock> blocks,
                   const TransformerCapacity& capacity, std::uint64_t seed,
-                  Compute compute = Compute{});
+                  Compute compute = Compute{}, RowEngineMaker<Compute> rows = nullptr);
 
   void put(std::span<const ParameterBlock> blocks) override { parameters_->put(blocks); }
   void get(std::span<ParameterBlock> blocks) override { parameters_->get(blocks); }
@@ -47,6 +52,10 @@ class CudaTransformer final : public TransformerEngine {
   void forward(const PackedTexts& texts, EnginePass pass, std::int64_t step,
                MatrixView<float> logits) override;
   void backward(MatrixView<const float> dlogits) override;
+  void forward_rows(const PackedTexts& texts, std::span<const Mixture> mixtures, EnginePass pass,
+                    std::int64_t step) override;
+  void backward_rows() override;
+  std::unique_ptr<RowEngine> row_engine(const RowRequest& request) override;
   void zero_gradients() override { gradients_ = Gradients::none; }
   void step(const AdamWOptions& options, float learning_rate) override;
   void settle() override { parameters_->settle(); }
@@ -81,11 +90,14 @@ class CudaTransformer final : public TransformerEngine {
   void put_batch(const PackedTexts& texts, std::int64_t step);
   void run_forward(EnginePass pass);
   void run_classifier(std::int64_t rows, EnginePass pass);
-  void run_backward_classifier(MatrixView<const float> dlogits);
+  /// Of the gradients in pass_.dlogits.
+  void run_backward_classifier();
+  void put_dlogits(MatrixView<const float> dlogits);
+  void check_no_gradients() const;
   void run_backward();
-  /// Rows of a matrix to the device, and zeros behind them up to `rows`.
-  void put_rows(MatrixView<const float> from, std::int64_t rows, float* to);
-  void take_rows(const float* from, MatrixView<float> to);
+  /// Rows [begin, end) of a matrix [., D] on the device become 0.
+  void clear_rows(float* matrix, std::int64_t begin, std::int64_t end);
+  void check_classifier_rows(std::int64_t rows) const;
 
   TransformerConfig config_;
   TransformerCapacity capacity_;
@@ -96,14 +108,15 @@ class CudaTransformer final : public TransformerEngine {
   PassRooms<T> pass_;
   TransformerMemory memory_;
   typename Compute::Memory device_;
-  typename Compute::Staging staged_batch_;
-  typename Compute::Staging staged_rows_;
+  CudaStaging<Compute> staging_;
   std::optional<CudaParameters<T, Compute>> parameters_;
   BatchSize size_;                    ///< of the last forward pass
   std::int64_t texts_ = 0;            ///< of the last forward pass
+  std::int64_t mixtures_ = 0;         ///< of the last forward_rows
   std::int64_t classifier_rows_ = 0;  ///< of the last classifier's pass, rounded up
   std::array<std::int64_t, embedding_tables> touched_ = {};
   Gradients gradients_ = Gradients::none;
+  RowEngineMaker<Compute> rows_;
 };
 
 // ---- definitions
@@ -148,8 +161,9 @@ template <class T, class Compute>
 CudaTransformer<T, Compute>::CudaTransformer(const TransformerConfig& config,
                                              std::span<const ParameterBlock> blocks,
                                              const TransformerCapacity& capacity,
-                                             std::uint64_t seed, Compute compute)
-    : config_(config), capacity_(capacity), seed_(seed), compute_(std::move(compute)) {
+                                             std::uint64_t seed, Compute compute,
+                                             RowEngineMaker<Compute> rows)
+    : config_(config), capacity_(capacity), seed_(seed), compute_(std::move(compute)), rows_(rows) {
   check_device_shape(config);
   numbers_.has_dense = config.pooling != Pooling::mean;
   numbers_.head = ParameterNumbers::of(config.layers, ParameterNumbers::query_weight);
@@ -165,13 +179,9 @@ CudaTransformer<T, Compute>::CudaTransformer(const TransformerConfig& config,
   detail::lay_everything(rooms_, pass_, config_, capacity_, arena);
   compute_.zero(device_.data(), device_.size());
 
-  Arena batch;
-  const BatchArrays arrays(batch, largest);
-  staged_batch_ = typename Compute::Staging(batch.used());
-  staged_rows_ =
-      typename Compute::Staging(static_cast<std::size_t>(most_classifier_rows(capacity) *
-                                                         std::max(config.width, config.classes)) *
-                                sizeof(float));
+  const std::int64_t rows_of_classifier = most_classifier_rows(capacity);
+  staging_ = CudaStaging<Compute>(largest, rows_of_classifier,
+                                  rows_of_classifier * std::max(config.width, config.classes));
   parameters_.emplace(rooms_, numbers_.head, compute_);
   put(blocks);
 }
@@ -215,30 +225,24 @@ void CudaTransformer<T, Compute>::put_batch(const PackedTexts& texts, std::int64
   }
   texts_ = texts.texts();
   size_ = BatchSize::of(texts);
-  Arena staged(staged_batch_.data());
   std::array<std::int64_t, embedding_tables> rows = {};
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = rooms_.list[i].rows;
-  touched_ = BatchArrays(staged, size_).fill(texts, size_, step, config_.first_position, rows);
-  // Ids are the first array of the batch's room: the same layout, on the device.
-  Arena device(reinterpret_cast<std::byte*>(pass_.batch.ids));
-  pass_.batch = BatchArrays(device, size_);
-  compute_.to_device(pass_.batch.ids, staged_batch_.data(), staged.used());
+  touched_ =
+      staging_.put_batch(texts, size_, step, config_.first_position, rows, pass_.batch, compute_);
 }
 
 template <class T, class Compute>
-void CudaTransformer<T, Compute>::put_rows(MatrixView<const float> from, std::int64_t rows,
-                                           float* to) {
-  auto* staged = reinterpret_cast<float*>(staged_rows_.data());
-  std::fill(std::copy_n(from.data, from.size(), staged), staged + rows * from.columns, 0.0f);
-  compute_.to_device(to, staged, static_cast<std::size_t>(rows * from.columns) * sizeof(float));
+void CudaTransformer<T, Compute>::clear_rows(float* matrix, std::int64_t begin, std::int64_t end) {
+  if (begin >= end) return;
+  compute_.zero(matrix + begin * config_.width,
+                static_cast<std::size_t>((end - begin) * config_.width) * sizeof(float));
 }
 
 template <class T, class Compute>
-void CudaTransformer<T, Compute>::take_rows(const float* from, MatrixView<float> to) {
-  auto* staged = reinterpret_cast<float*>(staged_rows_.data());
-  compute_.to_host(staged, from, static_cast<std::size_t>(to.size()) * sizeof(float));
-  compute_.wait();
-  std::copy_n(staged, to.size(), to.data);
+void CudaTransformer<T, Compute>::check_classifier_rows(std::int64_t rows) const {
+  if (rows <= most_classifier_rows(capacity_)) return;
+  throw ShapeError("found " + std::to_string(rows) + " embeddings to classify, expected at most " +
+                   std::to_string(capacity_.rows));
 }
 
 template <class T, class Compute>
@@ -258,14 +262,24 @@ void CudaTransformer<T, Compute>::run_classifier(std::int64_t rows, EnginePass p
 }
 
 template <class T, class Compute>
-void CudaTransformer<T, Compute>::run_backward_classifier(MatrixView<const float> dlogits) {
+void CudaTransformer<T, Compute>::check_no_gradients() const {
   if (gradients_ != Gradients::none)
     throw ShapeError("found a second backward pass before the step, expected one");
+}
+
+template <class T, class Compute>
+void CudaTransformer<T, Compute>::put_dlogits(MatrixView<const float> dlogits) {
+  check_no_gradients();
   if (dlogits.rows > classifier_rows_) {
     throw ShapeError("found gradients of " + std::to_string(dlogits.rows) +
                      " rows, expected those of the last training forward");
   }
-  put_rows(dlogits, classifier_rows_, pass_.dlogits);
+  staging_.put_rows(dlogits, classifier_rows_, pass_.dlogits, compute_);
+}
+
+template <class T, class Compute>
+void CudaTransformer<T, Compute>::run_backward_classifier() {
+  check_no_gradients();
   parameters_->clear_vector_gradients();
   compute_.run({classifier_backward * 2, classifier_rows_, size_.texts, size_.tokens},
                [&] { classifier().backward(classifier_rows_); });
@@ -289,20 +303,17 @@ void CudaTransformer<T, Compute>::embed(const PackedTexts& texts, EnginePass pas
                                         std::int64_t step, MatrixView<float> embeddings) {
   put_batch(texts, step);
   run_forward(pass);
-  take_rows(pass_.embeddings, embeddings);
+  staging_.take_rows(pass_.embeddings, embeddings, compute_);
 }
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::classify(MatrixView<const float> embeddings, EnginePass pass,
                                            MatrixView<float> logits) {
-  if (embeddings.rows > most_classifier_rows(capacity_)) {
-    throw ShapeError("found " + std::to_string(embeddings.rows) +
-                     " embeddings to classify, expected at most " + std::to_string(capacity_.rows));
-  }
+  check_classifier_rows(embeddings.rows);
   const std::int64_t rows = BatchSize::rounded(embeddings.rows, 8);
-  put_rows(embeddings, rows, pass_.embeddings);
+  staging_.put_rows(embeddings, rows, pass_.embeddings, compute_);
   run_classifier(rows, pass);
-  take_rows(pass_.logits, logits);
+  staging_.take_rows(pass_.logits, logits, compute_);
 }
 
 template <class T, class Compute>
@@ -311,21 +322,22 @@ void CudaTransformer<T, Compute>::forward(const PackedTexts& texts, EnginePass p
   put_batch(texts, step);
   run_forward(pass);
   run_classifier(size_.texts, pass);
-  take_rows(pass_.logits, logits);
+  staging_.take_rows(pass_.logits, logits, compute_);
 }
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::classify_backward(MatrixView<const float> dlogits,
                                                     MatrixView<float> dembeddings) {
-  run_backward_classifier(dlogits);
-  take_rows(pass_.dembeddings, dembeddings);
+  put_dlogits(dlogits);
+  run_backward_classifier();
+  staging_.take_rows(pass_.dembeddings, dembeddings, compute_);
 }
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::embed_backward(MatrixView<const float> dembeddings) {
   CANDIST_EXPECT_EQ(dembeddings.rows, texts_,
                     "rows of the gradient, texts of the last training forward");
-  put_rows(dembeddings, size_.texts, pass_.dembeddings);
+  staging_.put_rows(dembeddings, size_.texts, pass_.dembeddings, compute_);
   run_backward();
 }
 
@@ -333,8 +345,50 @@ template <class T, class Compute>
 void CudaTransformer<T, Compute>::backward(MatrixView<const float> dlogits) {
   CANDIST_EXPECT_EQ(dlogits.rows, texts_,
                     "rows of the gradient, texts of the last training forward");
-  run_backward_classifier(dlogits);
+  put_dlogits(dlogits);
+  run_backward_classifier();
   run_backward();
+}
+
+template <class T, class Compute>
+void CudaTransformer<T, Compute>::forward_rows(const PackedTexts& texts,
+                                               std::span<const Mixture> mixtures, EnginePass pass,
+                                               std::int64_t step) {
+  const std::vector<LinkedMixture> all_mixtures = linked(mixtures, texts.texts());
+  const auto m = static_cast<std::int64_t>(all_mixtures.size());
+  const std::int64_t all = texts.texts() + m;
+  check_classifier_rows(all);
+  put_batch(texts, step);
+  run_forward(pass);
+  const std::int64_t rows = std::max(size_.texts, BatchSize::rounded(all, 8));
+  mixtures_ = m;
+  if (m > 0) {
+    staging_.put_mixtures(all_mixtures, pass_.mixtures, compute_);
+    mix_rows({pass_.mixtures, m, texts_, config_.width}, pass_.embeddings, compute_.get());
+    clear_rows(pass_.embeddings, all, rows);
+  }
+  run_classifier(rows, pass);
+  if (pass == EnginePass::training)
+    compute_.zero(pass_.dlogits, static_cast<std::size_t>(rows * config_.classes) * sizeof(float));
+}
+
+template <class T, class Compute>
+void CudaTransformer<T, Compute>::backward_rows() {
+  run_backward_classifier();
+  if (mixtures_ > 0) {
+    unmix_rows({pass_.mixtures, mixtures_, texts_, config_.width}, pass_.dembeddings,
+               compute_.get());
+    clear_rows(pass_.dembeddings, texts_, size_.texts);
+  }
+  run_backward();
+}
+
+template <class T, class Compute>
+std::unique_ptr<RowEngine> CudaTransformer<T, Compute>::row_engine(const RowRequest& request) {
+  CANDIST_EXPECT_EQ(request.weights.columns, config_.classes,
+                    "classes of the candidate sets, classes of the student");
+  if (rows_ == nullptr) return nullptr;
+  return rows_(request, {pass_.logits, pass_.dlogits}, compute_);
 }
 
 template <class T, class Compute>

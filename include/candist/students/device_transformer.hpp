@@ -18,6 +18,7 @@
 #include "candist/students/packed_batch.hpp"
 #include "candist/students/transformer.hpp"
 #include "candist/students/transformer_engine.hpp"
+#include "candist/training/device_steps.hpp"
 
 namespace candist {
 
@@ -65,6 +66,16 @@ class DeviceTransformer {
   void embed_backward(MatrixView<const float> dembeddings) {
     seat_->engine->embed_backward(dembeddings);
   }
+
+  /// DeviceStudent's: the logits stay on the device, where the row program works on them.
+  template <class LossPolicy, class RefineryPolicy, class View>
+  std::unique_ptr<RowEngine> row_engine(const LossPolicy& loss, const RefineryPolicy& refinery,
+                                        const View& candidates, int largest_batch);
+  void forward_rows(TextBatch batch, std::span<const Mixture> mixtures, Mode mode);
+  void backward_rows() { seat_->engine->backward_rows(); }
+  template <class Work>
+  void evaluate_rows(TextBatch batch, Work&& work) const;
+
   void zero_gradients() { seat_->engine->zero_gradients(); }
   /// None on the host.
   std::span<ParameterBlock> blocks() { return {}; }
@@ -109,9 +120,9 @@ class DeviceTransformer {
   };
 
   void move_in() const;
-  /// run(texts, rows of out) for parts of a batch that there is room for.
+  /// run(texts, first, n) for parts of a batch that there is room for.
   template <class Run>
-  void in_parts(TextBatch batch, MatrixView<float> out, Run&& run) const;
+  void in_parts(TextBatch batch, Run&& run) const;
 
   std::shared_ptr<Transformer> host_;
   std::shared_ptr<Seat> seat_;
@@ -150,7 +161,7 @@ inline void DeviceTransformer::move_in() const {
 }
 
 template <class Run>
-void DeviceTransformer::in_parts(TextBatch batch, MatrixView<float> out, Run&& run) const {
+void DeviceTransformer::in_parts(TextBatch batch, Run&& run) const {
   const std::lock_guard lock(seat_->mutex);
   move_in();
   const TransformerCapacity& room = seat_->engine->capacity();
@@ -164,14 +175,14 @@ void DeviceTransformer::in_parts(TextBatch batch, MatrixView<float> out, Run&& r
       ++last;
     }
     run(Packed(batch.subspan(first, last - first), config()).view(),
-        out.slice(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last - first)));
+        static_cast<std::int64_t>(first), static_cast<std::int64_t>(last - first));
     first = last;
   }
 }
 
 inline void DeviceTransformer::forward(TextBatch batch, MatrixView<float> logits) const {
-  in_parts(batch, logits, [&](const PackedTexts& texts, MatrixView<float> rows) {
-    seat_->engine->forward(texts, EnginePass::evaluation, 0, rows);
+  in_parts(batch, [&](const PackedTexts& texts, std::int64_t first, std::int64_t n) {
+    seat_->engine->forward(texts, EnginePass::evaluation, 0, logits.slice(first, n));
   });
 }
 
@@ -185,13 +196,48 @@ inline void DeviceTransformer::forward(TextBatch batch, Mode mode, MatrixView<fl
 
 inline void DeviceTransformer::embed(TextBatch batch, Mode mode, MatrixView<float> embeddings) {
   if (mode == Mode::evaluation) {
-    return in_parts(batch, embeddings, [&](const PackedTexts& texts, MatrixView<float> rows) {
-      seat_->engine->embed(texts, EnginePass::evaluation, 0, rows);
+    return in_parts(batch, [&](const PackedTexts& texts, std::int64_t first, std::int64_t n) {
+      seat_->engine->embed(texts, EnginePass::evaluation, 0, embeddings.slice(first, n));
     });
   }
   move_in();
   seat_->engine->embed(Packed(batch, config()).view(), EnginePass::training, host_->steps(),
                        embeddings);
+}
+
+template <class LossPolicy, class RefineryPolicy, class View>
+std::unique_ptr<RowEngine> DeviceTransformer::row_engine(const LossPolicy& loss,
+                                                         const RefineryPolicy& refinery,
+                                                         const View& candidates,
+                                                         int largest_batch) {
+  std::vector<float> weights(static_cast<std::size_t>(candidates.rows() * candidates.classes()));
+  auto weight = weights.begin();
+  for (std::int64_t row = 0; row < candidates.rows(); ++row) {
+    for (int label = 0; label < candidates.classes(); ++label)
+      *weight++ = candidates.weight(row, label);
+  }
+  return seat_->engine->row_engine({policy_ref(loss),
+                                    policy_ref(refinery),
+                                    {weights.data(), candidates.rows(), candidates.classes()},
+                                    largest_batch});
+}
+
+inline void DeviceTransformer::forward_rows(TextBatch batch, std::span<const Mixture> mixtures,
+                                            Mode mode) {
+  const bool training = mode == Mode::training;
+  move_in();
+  seat_->engine->forward_rows(Packed(batch, config()).view(), mixtures,
+                              training ? EnginePass::training : EnginePass::evaluation,
+                              training ? host_->steps() : 0);
+  if (training) host_->set_steps(host_->steps() + 1);
+}
+
+template <class Work>
+void DeviceTransformer::evaluate_rows(TextBatch batch, Work&& work) const {
+  in_parts(batch, [&](const PackedTexts& texts, std::int64_t first, std::int64_t n) {
+    seat_->engine->forward_rows(texts, {}, EnginePass::evaluation, 0);
+    work(first, n);
+  });
 }
 
 inline void DeviceTransformer::classify(MatrixView<const float> embeddings, Mode mode,
@@ -205,6 +251,7 @@ inline void DeviceTransformer::classify(MatrixView<const float> embeddings, Mode
 }
 
 static_assert(EmbeddingStudent<DeviceTransformer>);
+static_assert(DeviceStudent<DeviceTransformer>);
 static_assert(Optimizer<DeviceAdamW>);
 
 }  // namespace candist

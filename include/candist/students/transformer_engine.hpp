@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "candist/matrix_view.hpp"
 #include "candist/optimizers/adamw_options.hpp"
 #include "candist/parameter_block.hpp"
+#include "candist/training/row_engine.hpp"
 #include "candist/weights/transformer_config.hpp"
 
 namespace candist {
@@ -64,7 +66,8 @@ enum class EnginePass { evaluation, training };
 
 /// Parameters, activations and AdamW's state of an encoder with its classifier, on a device. One batch at a
 /// time: embed, classify, classify_backward, embed_backward, step; forward and backward are the same
-/// without the embeddings' way over the host. An evaluation pass takes the room of a training pass, so it
+/// without the embeddings' way over the host, forward_rows and backward_rows without that of the logits. An
+/// evaluation pass takes the room of a training pass, so it
 /// may not stand between forward and step. Throws ShapeError for a batch beyond the capacity and
 /// for a second backward pass before the step.
 class TransformerEngine {
@@ -89,6 +92,16 @@ class TransformerEngine {
   virtual void forward(const PackedTexts& texts, EnginePass pass, std::int64_t step,
                        MatrixView<float> logits) = 0;
   virtual void backward(MatrixView<const float> dlogits) = 0;
+
+  /// Logits [N + M, C] of the texts and of M mixtures of their embeddings, left on the device for a row
+  /// program; nothing is waited for. Every text is first in one mixture and second in one, or in none.
+  virtual void forward_rows(const PackedTexts& texts, std::span<const Mixture> mixtures,
+                            EnginePass pass, std::int64_t step) = 0;
+  /// Of the gradients that the row program has set.
+  virtual void backward_rows() = 0;
+  /// A row program over those logits; null where its composition is not compiled. The engine has to
+  /// outlive it.
+  virtual std::unique_ptr<RowEngine> row_engine(const RowRequest& request) = 0;
 
   /// Gradients that no step has taken are forgotten.
   virtual void zero_gradients() = 0;

@@ -7,7 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <span>
 #include <vector>
+
+#include "candist/matrix_view.hpp"
+#include "candist/training/auxiliary_rows.hpp"
 
 namespace candist {
 
@@ -43,6 +48,12 @@ struct AuxiliaryTerms {
 inline void add_cross_entropy_gradient(const float* logits, const float* target, int classes,
                                        float temperature, float scale, float* dlogits);
 
+/// Adds the gradients of a batch's auxiliary rows to dlogits, of the shape of logits [., C]; targets [B, C] are
+/// what the loss was given.
+inline void add_auxiliary_gradients(std::span<const AuxiliaryRow> auxiliary,
+                                    MatrixView<const float> logits, MatrixView<const float> targets,
+                                    MatrixView<float> dlogits);
+
 /// softmax(logits) [C].
 inline void softmax(const float* logits, int classes, float temperature, float* probabilities);
 
@@ -67,6 +78,38 @@ inline void add_cross_entropy_gradient(const float* logits, const float* target,
   for (int j = 0; j < classes; ++j) mass += target[j];
   for (int j = 0; j < classes; ++j) {
     dlogits[j] += scale / temperature * (mass * p[static_cast<std::size_t>(j)] - target[j]);
+  }
+}
+
+inline void add_auxiliary_gradients(std::span<const AuxiliaryRow> auxiliary,
+                                    MatrixView<const float> logits, MatrixView<const float> targets,
+                                    MatrixView<float> dlogits) {
+  const int classes = static_cast<int>(logits.columns);
+  std::vector<float> target(static_cast<std::size_t>(classes));
+  for (const AuxiliaryRow& a : auxiliary) {
+    const auto add = [&](std::int64_t row, float temperature, float scale) {
+      add_cross_entropy_gradient(logits.row(row), target.data(), classes, temperature, scale,
+                                 dlogits.row(row));
+    };
+    switch (a.target) {
+      case AuxiliaryRow::Target::given:
+        for (int j = 0; j < classes; ++j) {
+          target[static_cast<std::size_t>(j)] =
+              a.omega * targets(a.first, j) + (1.0f - a.omega) * targets(a.second, j);
+        }
+        add(a.row, 1.0f, a.scale);
+        break;
+      case AuxiliaryRow::Target::first_view:
+        softmax(logits.row(a.first), classes, 1.0f, target.data());
+        add(a.row, 1.0f, a.scale);
+        break;
+      case AuxiliaryRow::Target::each_other:
+        softmax(logits.row(a.first), classes, 1.0f, target.data());
+        add(a.row, a.temperature, 0.5f * a.scale);
+        softmax(logits.row(a.row), classes, 1.0f, target.data());
+        add(a.first, a.temperature, 0.5f * a.scale);
+        break;
+    }
   }
 }
 

@@ -17,8 +17,9 @@
 #include "candist/counter_rng.hpp"
 #include "candist/optimizers/schedules.hpp"
 #include "candist/training/auxiliary_terms.hpp"
-#include "candist/training/batch_workspace.hpp"
+#include "candist/training/device_steps.hpp"
 #include "candist/training/evaluation.hpp"
+#include "candist/training/host_steps.hpp"
 #include "candist/training/row_program.hpp"
 
 namespace candist {
@@ -94,7 +95,8 @@ class Distiller {
 
   /// Trains on texts and candidates of the same N rows. `augmenter` gives the second view of a
   /// text. `resume` (optional) is given the row program before the first batch and returns where to
-  /// go on. Throws ShapeError when rows or classes differ, InputError when a term cannot be had,
+  /// go on. The program is a RowProgram, or a RowEngine where the student is on a device that has this
+  /// composition. Throws ShapeError when rows or classes differ, InputError when a term cannot be had,
   /// RunError when a loss is not finite, Interrupted when asked to stop.
   template <CandidateSet Set, Augmenter A = NoSecondView, class Callback = NoCallback,
             class Resume = StartAnew>
@@ -116,12 +118,13 @@ class Distiller {
   const O& optimizer() const { return optimizer_; }
 
  private:
-  template <class Program, class A>
-  VisitReport step(Program& program, const EncodedTexts& texts, const A& augmenter,
+  template <class Steps, class A, class Callback, class Resume>
+  void run(Steps steps, const EncodedTexts& texts, const A& augmenter, Callback& callback,
+           Resume& resume);
+  template <class Steps, class A>
+  VisitReport step(Steps& steps, const EncodedTexts& texts, const A& augmenter,
                    std::span<const std::int64_t> rows, int epoch, double epochs_done,
-                   float learning_rate);
-  template <class Work>
-  void evaluate(const EncodedTexts& texts, Work&& work);
+                   float learning_rate, TargetCopy copy);
 
   LossPolicy loss_;
   RefineryPolicy refinery_;
@@ -129,7 +132,6 @@ class Distiller {
   O optimizer_;
   TrainingOptions options_;
   H schedule_;
-  BatchWorkspace workspace_;
 };
 
 // ---- definitions
@@ -139,7 +141,21 @@ template <CandidateSet Set, Augmenter A, class Callback, class Resume>
 void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& texts,
                                                          const Set& candidates, const A& augmenter,
                                                          Callback&& callback, Resume&& resume) {
-  RowProgram program(loss_, refinery_, candidates.view());
+  const auto view = candidates.view();
+  if constexpr (DeviceStudent<S>) {
+    if (const auto program = student_.row_engine(loss_, refinery_, view, options_.batch))
+      return run(DeviceSteps<S>(student_, *program), texts, augmenter, callback, resume);
+  }
+  RowProgram program(loss_, refinery_, view);
+  run(HostSteps<S, decltype(program)>(student_, program), texts, augmenter, callback, resume);
+}
+
+template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
+template <class Steps, class A, class Callback, class Resume>
+void Distiller<LossPolicy, RefineryPolicy, S, O, H>::run(Steps steps, const EncodedTexts& texts,
+                                                         const A& augmenter, Callback& callback,
+                                                         Resume& resume) {
+  auto& program = steps.program();
   CANDIST_EXPECT_EQ(texts.rows(), program.rows(), "texts, candidate sets");
   CANDIST_EXPECT_EQ(student_.classes(), program.classes(),
                     "classes of the student, classes of the candidate sets");
@@ -152,15 +168,17 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
   }
   TrainingPosition where = resume(program);
 
+  constexpr bool shows_targets =
+      requires(std::span<const std::int64_t> rows, MatrixView<const float> targets) {
+    callback.on_visit(rows, targets);
+  };
   const std::int64_t n = texts.rows();
   while (where.epoch < options_.epochs) {
     const int epoch = where.epoch;
     auto clock = std::chrono::steady_clock::now();
     if (where.next_row == 0) {
       if (program.predictions(epoch) == PredictionSource::evaluation_pass) {
-        evaluate(texts, [&](std::int64_t first, MatrixView<const float> logits) {
-          program.note(first, logits);
-        });
+        steps.note_all(texts, options_.threads);
       }
       program.begin_epoch(epoch);
       where.report = {};
@@ -185,10 +203,9 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
       report.learning_rate = options_.learning_rate *
                              schedule_.factor(static_cast<float>(epochs_done / options_.epochs));
       const VisitReport visit =
-          step(program, texts, augmenter, rows, epoch, epochs_done, report.learning_rate);
-      if constexpr (requires { callback.on_visit(rows, MatrixView<const float>{}); }) {
-        callback.on_visit(rows, MatrixView<const float>(workspace_.final_targets()));
-      }
+          step(steps, texts, augmenter, rows, epoch, epochs_done, report.learning_rate,
+               shows_targets ? TargetCopy::to_host : TargetCopy::none);
+      if constexpr (shows_targets) callback.on_visit(rows, steps.final_targets());
       report.loss +=
           (visit.loss - report.loss * static_cast<double>(visit.with_target)) /
           static_cast<double>(std::max<std::int64_t>(1, report.with_target + visit.with_target));
@@ -224,57 +241,26 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::fit(const EncodedTexts& tex
 }
 
 template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
-template <class Program, class A>
+template <class Steps, class A>
 VisitReport Distiller<LossPolicy, RefineryPolicy, S, O, H>::step(
-    Program& program, const EncodedTexts& texts, const A& augmenter,
-    std::span<const std::int64_t> rows, int epoch, double epochs_done, float learning_rate) {
+    Steps& steps, const EncodedTexts& texts, const A& augmenter, std::span<const std::int64_t> rows,
+    int epoch, double epochs_done, float learning_rate, TargetCopy copy) {
   const AuxiliaryTerms& terms = options_.auxiliary;
   const float eta = terms.ramp(epochs_done);
-  BatchWorkspace& w = workspace_;
-  w.start(texts, rows);
+  auto& program = steps.program();
+  BatchPlan& plan = steps.plan();
+  plan.start(texts, rows);
   if (terms.consistency() && eta > 0.0f)
-    w.add_second_views(augmenter, texts, program, rows, epoch, terms);
+    plan.add_second_views(augmenter, texts, program, rows, epoch, terms);
   if (terms.mixup > 0.0f && eta > 0.0f)
-    w.choose_mixtures(program, rows, options_.seed, epoch, terms);
-  w.allocate(student_.classes());
-  if (w.mixtures.empty()) {
-    student_.forward(w.batch(), Mode::training, w.logits());
-  } else if constexpr (EmbeddingStudent<S>) {
-    w.allocate_embeddings(student_.width());
-    student_.embed(w.batch(), Mode::training, w.text_embeddings());
-    w.mix_embeddings();
-    student_.classify(w.embeddings(), Mode::training, w.logits());
-  } else {
-    throw InputError(std::string("mixup needs a student with an embedding; ") + S::name +
-                     " has none");
-  }
-
-  const VisitReport report = program.visit(rows, w.first_logits(), options_.denominator,
-                                           w.first_dlogits(), w.final_targets());
-  add_auxiliary_gradients(w, program, rows, terms, eta);
-
-  if (w.mixtures.empty()) {
-    student_.backward(w.dlogits());
-  } else if constexpr (EmbeddingStudent<S>) {
-    student_.classify_backward(w.dlogits(), w.dembeddings());
-    w.unmix_gradients();
-    student_.embed_backward(w.text_dembeddings());
-  }
+    plan.choose_mixtures(program, rows, options_.seed, epoch, terms);
+  steps.forward();
+  steps.visit(rows, options_.denominator, plan.auxiliary_rows(program, rows, terms, eta), copy);
+  steps.backward();
   optimizer_.step(student_.blocks(), learning_rate);
   student_.zero_gradients();
-
-  if (program.wants_revisit()) {
-    student_.forward(w.batch().first(rows.size()), Mode::evaluation, w.first_logits());
-    program.revisit(rows, w.first_logits());
-  }
-  return report;
-}
-
-template <class LossPolicy, class RefineryPolicy, Student S, Optimizer O, Schedule H>
-template <class Work>
-void Distiller<LossPolicy, RefineryPolicy, S, O, H>::evaluate(const EncodedTexts& texts,
-                                                              Work&& work) {
-  evaluate_student(student_, texts, options_.threads, std::forward<Work>(work));
+  if (program.wants_revisit()) steps.revisit(rows);
+  return steps.report();
 }
 
 }  // namespace candist
