@@ -82,7 +82,7 @@ int main(int argc, char** argv) try {
 
   const std::filesystem::path out = argc > 1 ? argv[1] : "08_your_own_study.out";
   const StudyFolder folder(out, StudyFolder::Sharing::alone, "four methods, three seeds");
-  study = finished_study(folder, jobs, study, {.threads = 2});
+  study = finished_study(folder, jobs, study, {.parallel = 2});
   const StudyFindings findings(study);
   write_reports(out, findings);
   // [/study]

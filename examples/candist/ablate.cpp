@@ -46,6 +46,7 @@ bool read_call(const Arguments& arguments, Call& call) {
       "options; those of a training and --candidates take lists: --method average,candist --seed "
       "1,2,3");
   int threads = 0;
+  std::optional<int> parallel;
   std::optional<double> memory;
   std::string candidates;
   bool join = false, keep_models = false;
@@ -62,7 +63,11 @@ bool read_call(const Arguments& arguments, Call& call) {
                   "default: the best that learns from the teacher");
   add_number_option(options, "trials", call.trials,
                     "as many settings for every method, drawn from its grid: an equal budget");
-  add_number_option(options, "threads", threads, "runs at a time; 0 = all cores");
+  add_number_option(options, "threads", threads, "cores for all runs; 0 = all");
+  add_number_option(
+      options, "parallel", parallel,
+      "runs at a time, each with its share of the threads; default: as many as threads; "
+      "results do not depend on it");
   add_number_option(options, "memory", memory,
                     "GiB that the runs may take together, by estimate; 0: no limit; default: 80 % "
                     "of what is free");
@@ -84,7 +89,11 @@ bool read_call(const Arguments& arguments, Call& call) {
   if (memory && !(*memory >= 0.0)) throw InputError("--memory: expected a number >= 0");
   call.study.out = call.output.out;
   call.study.progress_title = "ablate";
-  call.study.threads = thread_count(threads);
+  if (parallel && (*parallel < 1 || *parallel > 1024))
+    throw InputError("--parallel: found " + std::to_string(*parallel) +
+                     ", expected a whole number from 1 to 1024");
+  call.study.parallel = parallel.value_or(thread_count(threads));
+  call.study.threads = std::max(1, thread_count(threads) / call.study.parallel);
   call.study.memory = memory ? *memory * 0x1p30 : 0.8 * available_memory();
   if (join) call.study.sharing = StudyFolder::Sharing::joined;
   if (keep_models) call.study.models = StudyCall::Models::kept;

@@ -249,7 +249,7 @@ int demo(const Arguments& arguments) {
   StudyCall call;
   call.out = out / "study";
   call.progress_title = "demo";
-  call.threads = threads;
+  call.parallel = threads;
   call.memory = 0.8 * available_memory();
   if (output.quiet) call.progress = ProgressBar::Output::silent;
   const StudyOutcome outcome = run_and_report(std::move(study), runs, call);

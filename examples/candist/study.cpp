@@ -17,6 +17,7 @@
 #include "candist/training/progress_bar.hpp"
 #include "checkpoint.hpp"
 #include "choose.hpp"
+#include "cuda_engine.hpp"
 #include "interruption.hpp"
 #include "options.hpp"
 #include "run_folder.hpp"
@@ -165,11 +166,11 @@ bool can_go_on(const std::filesystem::path& folder, const nlohmann::json& finger
 
 /// One training in its folder.
 TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& planned,
-                    const nlohmann::json& fingerprint, StudyCall::Models models,
+                    const nlohmann::json& fingerprint, const StudyCall& call,
                     const std::function<void(std::int64_t)>& on_rows,
                     const std::function<void(const std::string&)>& warn) {
   RunSettings settings = planned.settings;
-  settings.threads = 1;
+  settings.threads = call.threads;
   const Corpus& corpus = planned.data->corpus;
   const std::filesystem::path checkpoint = folder / "checkpoint";
   write_config(folder / "config.json", settings, planned.data->inputs);
@@ -190,9 +191,10 @@ TrainedRun train_in(const std::filesystem::path& folder, const ProgramRun& plann
   hooks.on_epoch = [&](const EpochReport& report, const EpochJudgement& judgement) {
     log.add(report, judgement);
   };
-  if (models == StudyCall::Models::kept) hooks.model = folder / "model";
+  const bool keeps_model = call.models == StudyCall::Models::kept;
+  if (keeps_model) hooks.model = folder / "model";
   RunResult result = run(settings, corpus, *planned.data->cache, hooks);
-  if (models == StudyCall::Models::kept) write_model_card(folder / "model", settings, corpus);
+  if (keeps_model) write_model_card(folder / "model", settings, corpus);
 
   TrainedRun trained;
   trained.metrics = metrics_of(settings, corpus, result);
@@ -228,11 +230,13 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   const StopOnSignal while_running;
   std::vector<StudyJob> jobs;
   std::string grid;
+  bool on_device = false;
   for (const ProgramRun& run : runs) {
     StudyJob job;
     job.planned = {run.composition, run.seed,
                    wherever_it_lies(fingerprint_of(run.settings, run.data->inputs))};
     job.memory = estimated_memory(run.settings, run.data->corpus);
+    on_device |= job.memory.device > 0.0;
     job.teacher = annotations_of(run);
     grid += job.planned.id();
     jobs.push_back(std::move(job));
@@ -287,10 +291,12 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     jobs[i].train = [&, i](const std::filesystem::path& run_folder) {
       return train_in(
-          run_folder, runs[i], jobs[i].planned.fingerprint, call.models,
+          run_folder, runs[i], jobs[i].planned.fingerprint, call,
           [&](std::int64_t rows) { bar.add(rows, note()); }, warn_once);
     };
   }
+  StudyResources resources{call.parallel, {call.memory, 0.0}};
+  if (on_device) resources.memory.device = static_cast<double>(free_cuda_bytes());
   Reporter reporter(std::move(study), runs, folder);
   StudyEvents events;
   events.done = [&](std::size_t i, TrainedRun trained, bool trained_here) {
@@ -303,8 +309,7 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   };
   events.failed = [&](std::size_t i, const std::string& reason) { reporter.fail(i, reason); };
   try {
-    run_study(folder, jobs, reporter.study(), {call.threads, call.memory}, events,
-              &StopOnSignal::requested());
+    run_study(folder, jobs, reporter.study(), resources, events, &StopOnSignal::requested());
   } catch (const Interrupted&) {
     bar.finish();
     reporter.write();
@@ -329,28 +334,34 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
   return outcome;
 }
 
-double estimated_memory(const RunSettings& settings, const Corpus& corpus) {
+StudyMemory estimated_memory(const RunSettings& settings, const Corpus& corpus) {
   static std::mutex mutex;
-  static std::map<std::string, double> known;  // of the students' shapes
-  double parameters = 0.0;
+  static std::map<std::string, StudyMemory>
+      known;  // of the students' shapes: parameters, all there
+  StudyMemory memory;
   with_named<Students>(settings.student, [&]<class Listed>() {
     const std::string key = settings.student + " " + Listed::encoding_of(settings) + " " +
                             std::to_string(settings.layers.value_or(0)) + " " +
-                            std::to_string(settings.width.value_or(0));
+                            std::to_string(settings.width.value_or(0)) + " " +
+                            std::to_string(settings.batch.value_or(0)) + " " + settings.precision +
+                            " " + std::to_string(corpus.train.rows());
     const std::lock_guard lock(mutex);
-    double& bytes = known[key];
-    if (bytes == 0.0) {
-      const auto count = [&](auto student) {
+    StudyMemory& bytes = known[key];
+    if (bytes.host == 0.0) {
+      const auto count = [&](auto& student) {
         for (const ParameterBlock& block : student.blocks())
-          bytes += static_cast<double>(block.values.size()) * sizeof(float);
+          bytes.host += static_cast<double>(block.values.size()) * sizeof(float);
       };
-      if constexpr (std::is_base_of_v<TransformerStudent, Listed>) {
-        count(TransformerStudent::make(settings, corpus));  // also where it trains on a GPU
+      if constexpr (requires { &Listed::device_memory; }) {
+        Transformer host = TransformerStudent::make(settings, corpus);
+        count(host);
+        bytes.device = Listed::device_memory(std::move(host), settings, corpus);
       } else {
-        count(Listed::make(settings, corpus));
+        auto student = Listed::make(settings, corpus);
+        count(student);
       }
     }
-    parameters = bytes;
+    memory = bytes;
   });
   const double targets = 2.0 * static_cast<double>(corpus.train.rows()) *
                          static_cast<double>(corpus.labels.size()) * sizeof(float);
@@ -370,7 +381,8 @@ double estimated_memory(const RunSettings& settings, const Corpus& corpus) {
     activations =
         2.0 * 20.0 * *settings.batch * tokens * shape.width * shape.layers * sizeof(float);
   }
-  return 4.0 * parameters + targets + activations;
+  memory.host = 4.0 * memory.host + targets + activations;
+  return memory;
 }
 
 double available_memory() {

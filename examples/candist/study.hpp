@@ -40,8 +40,9 @@ std::string method_of(const ProgramRun& run);
 struct StudyCall {
   std::filesystem::path out;
   std::string progress_title;
-  int threads = 1;
-  double memory = 0.0;  ///< bytes; 0: no limit
+  int parallel = 1;     ///< runs at a time
+  int threads = 1;      ///< of each; results do not depend on either
+  double memory = 0.0;  ///< bytes of the host; 0: no limit. A GPU's are what is free there.
   StudyFolder::Sharing sharing = StudyFolder::Sharing::alone;
   enum class Models { dropped, kept } models = Models::dropped;
   ProgressBar::Output progress = ProgressBar::Output::shown;
@@ -64,9 +65,9 @@ std::vector<std::filesystem::path> files_of_study(const std::filesystem::path& o
 StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
                             const StudyCall& call);
 
-/// Bytes that a run takes beside what all of them share: an estimate from the student's parameters,
-/// their gradients and moments, the targets of all texts and a batch's activations.
-double estimated_memory(const RunSettings& settings, const Corpus& corpus);
+/// What a run takes beside what all of them share: an estimate from the student's parameters, their
+/// gradients and moments, the targets of all texts and a batch's activations.
+StudyMemory estimated_memory(const RunSettings& settings, const Corpus& corpus);
 
 /// Bytes that the machine has to give, now.
 double available_memory();

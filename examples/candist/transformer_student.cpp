@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one place where the transformer is compiled.
-#include "students.hpp"
-
 #include <mutex>
 #include <set>
+
+#include "students.hpp"
 
 template class candist::TransformerNetwork<candist::Gelu>;
 

@@ -277,17 +277,20 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
   const TemporaryFolder folder;
   World world(10);
   const StudyFolder study(folder / "s", StudyFolder::Sharing::alone, "grid");
-  std::atomic<int> running{0}, most{0}, trained{0};
+  std::atomic<int> running{0}, on_device{0}, most{0}, most_on_device{0}, trained{0};
   std::vector<StudyJob> jobs;
   for (int i = 0; i < 12; ++i) {
     StudyJob job;
     job.planned = {"c", std::to_string(i), {{"i", i}}};
-    job.memory = i == 11 ? 100.0 : 1.0;  // one larger than the budget: it runs alone
+    // Three on the host at a time, two on the device; one larger than the budget runs alone.
+    job.memory = {i == 11 ? 100.0 : 1.0, i % 2 == 0 ? 1.0 : 0.0};
     job.train = [&, i](const fs::path&) -> TrainedRun {
       most = std::max(most.load(), ++running);
+      if (i % 2 == 0) most_on_device = std::max(most_on_device.load(), ++on_device);
       if (i == 11) CHECK(running == 1);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       --running;
+      if (i % 2 == 0) --on_device;
       if (i == 5) throw RunError("diverged");
       ++trained;
       return {world.run("", 0, i % 5), {{"i", i}}};
@@ -305,18 +308,19 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
     ++failed[i];
     CHECK(reason == "diverged");
   };
-  CHECK(run_study(study, jobs, world.study, {8, 3.0}, events) == 0);
+  CHECK(run_study(study, jobs, world.study, {8, {3.0, 2.0}}, events) == 0);
   CHECK(most <= 3);
+  CHECK(most_on_device <= 2);
   CHECK(trained == 11);
   for (std::size_t i = 0; i < 12; ++i) {
     CHECK(done[i] == (i == 5 ? 0 : 1));
     CHECK(failed[i] == (i == 5 ? 1 : 0));
   }
   // Again: all are reported, only the failed one is tried.
-  CHECK(run_study(study, jobs, world.study, {2, 0.0}, events) == 0);
+  CHECK(run_study(study, jobs, world.study, {2, {}}, events) == 0);
   CHECK(trained == 11);
   CHECK(failed[5] == 2);
   CHECK(done[3] == 2);
   const std::atomic<bool> stop{true};
-  CHECK_THROWS_AS(run_study(study, jobs, world.study, {2, 0.0}, events, &stop), Interrupted);
+  CHECK_THROWS_AS(run_study(study, jobs, world.study, {2, {}}, events, &stop), Interrupted);
 }

@@ -28,11 +28,17 @@ struct TrainedRun {
   nlohmann::json metrics;
 };
 
+/// Bytes.
+struct StudyMemory {
+  double host = 0.0;
+  double device = 0.0;
+};
+
 /// One training of a study.
 struct StudyJob {
   PlannedRun planned;
-  double memory = 0.0;  ///< bytes that it takes beside what all runs share; an estimate
-  /// Trains, on one thread; may keep files (a checkpoint, a log) in the run's folder. What it throws
+  StudyMemory memory;  ///< that it takes beside what all runs share; an estimate
+  /// Trains; may keep files (a checkpoint, a log) in the run's folder. What it throws
   /// is the failure of this run, except Interrupted, which ends the study.
   std::function<TrainedRun(const std::filesystem::path& folder)> train;
   std::shared_ptr<const Annotations> teacher;  ///< for the labels file; may be null
@@ -40,8 +46,8 @@ struct StudyJob {
 
 /// How a study is run.
 struct StudyResources {
-  int threads = 1;
-  double memory = 0.0;  ///< bytes for all runs at a time; 0: no limit. One run may always run.
+  int parallel = 1;    ///< runs at a time
+  StudyMemory memory;  ///< for all runs at a time; 0: no limit. One run may always run.
 };
 
 /// Called by one thread at a time.
@@ -54,9 +60,9 @@ struct StudyEvents {
 };
 
 /// Runs the jobs that are not whole in the folder, in their order, each once; results do not depend on
-/// threads, order or who runs what. A run that fails does not keep the others from running. An
-/// error of an event or of the folder ends the study, and so does `stop`, with Interrupted. Returns
-/// how many jobs other processes were still at when nothing was left to start here.
+/// order, on how many run at a time, or on who runs what. A run that fails does not keep the others
+/// from running. An error of an event or of the folder ends the study, and so does `stop`, with
+/// Interrupted. Returns how many jobs other processes were still at when nothing was left to start here.
 inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJob>& jobs,
                              const Study& study, const StudyResources& resources,
                              const StudyEvents& events, const std::atomic<bool>* stop = nullptr);
@@ -84,12 +90,12 @@ class JobQueue {
       for (std::size_t i = 0; i < jobs_.size(); ++i) {
         if (begun_[i]) continue;
         left = true;
-        if (resources_.memory > 0.0 && running_ > 0 &&
-            in_use_ + jobs_[i].memory > resources_.memory)
+        if (running_ > 0 && !(fits(i, &StudyMemory::host) && fits(i, &StudyMemory::device)))
           continue;
         begun_[i] = true;
         ++running_;
-        in_use_ += jobs_[i].memory;
+        in_use_.host += jobs_[i].memory.host;
+        in_use_.device += jobs_[i].memory.device;
         return i;
       }
       if (!left || halted_) return std::nullopt;
@@ -99,7 +105,8 @@ class JobQueue {
   void over(std::size_t i) {
     const std::lock_guard lock(mutex_);
     --running_;
-    in_use_ -= jobs_[i].memory;
+    in_use_.host -= jobs_[i].memory.host;
+    in_use_.device -= jobs_[i].memory.device;
     freed_.notify_all();
   }
   /// Nothing more begins.
@@ -111,13 +118,18 @@ class JobQueue {
   }
 
  private:
+  bool fits(std::size_t i, double StudyMemory::*const kind) const {
+    const double limit = resources_.memory.*kind;
+    return limit <= 0.0 || in_use_.*kind + jobs_[i].memory.*kind <= limit;
+  }
+
   const std::vector<StudyJob>& jobs_;
   StudyResources resources_;
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<bool> begun_;
   int running_ = 0;
-  double in_use_ = 0.0;
+  StudyMemory in_use_;
   bool halted_ = false;
 };
 
@@ -194,7 +206,7 @@ inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJ
   };
   {
     std::vector<std::jthread> workers;
-    for (int t = 1; t < std::min<int>(resources.threads, static_cast<int>(jobs.size())); ++t)
+    for (int t = 1; t < std::min<int>(resources.parallel, static_cast<int>(jobs.size())); ++t)
       workers.emplace_back(work);
     work();
   }
