@@ -106,7 +106,8 @@ class Training {
         stream_(compute.get()),
         engine_(config, blocks, capacity_of(batches), 7, std::move(compute),
                 make_row_engine<Compiled, ComputeStream>) {
-    std::vector<float> labels;  // 0, 1, 2, ... in every batch
+    DenseView labels;  // 0, 1, 2, ... in every batch
+    std::vector<float> weights;
     std::size_t largest = 0;
     for (const Batch& batch : batches) {
       first_rows_.push_back(rows_.size());
@@ -114,15 +115,13 @@ class Training {
       for (std::size_t n = 0; n < batch.texts.size(); ++n) {
         rows_.push_back(static_cast<std::int64_t>(rows_.size()));
         for (int c = 0; c < config.classes; ++c)
-          labels.push_back(static_cast<int>(n) % config.classes == c ? 1.0f : 0.0f);
+          weights.push_back(static_cast<int>(n) % config.classes == c ? 1.0f : 0.0f);
       }
     }
     first_rows_.push_back(rows_.size());
-    program_ = engine_.row_engine(
-        {policy_ref(SoftTargetCe{}),
-         policy_ref(KeepPrior{}),
-         {labels.data(), static_cast<std::int64_t>(rows_.size()), config.classes},
-         static_cast<int>(largest)});
+    labels.weights = {weights.data(), static_cast<std::int64_t>(rows_.size()), config.classes};
+    program_ = engine_.row_engine(row_request(policy_ref(SoftTargetCe{}), policy_ref(KeepPrior{}),
+                                              labels, static_cast<int>(largest)));
     program_->begin_epoch(0);
   }
 

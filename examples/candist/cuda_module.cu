@@ -3,6 +3,7 @@
 //
 // The module that cuda_engine.cpp loads; with cuda_rows.cu what nvcc compiles of the program.
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "candist/cuda/compute_stream.cuh"
@@ -32,6 +33,8 @@ std::unique_ptr<RowEngine> make_rows(const RowRequest& request, RowPlaces places
 extern "C" void candist_check_cuda() { check_device(); }
 
 extern "C" TransformerEngine* candist_new_cuda_engine(const CudaEngineRequest& request) {
+  static std::mutex one_at_a_time;  // between asking what is free and taking it
+  const std::lock_guard lock(one_at_a_time);
   const auto make = [&]<class T>() -> TransformerEngine* {
     return new CudaTransformer<T, ComputeStream>(request.config, request.blocks, request.capacity,
                                                  request.seed, ComputeStream{}, make_rows);

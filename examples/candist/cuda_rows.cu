@@ -18,15 +18,16 @@ template <class... Kept, class First, class... Rest>
 struct EveryNth<0, TypeList<Kept...>, TypeList<First, Rest...>>
     : EveryNth<CANDIST_ROW_PARTS - 1, TypeList<Kept..., First>, TypeList<Rest...>> {};
 
-using Part = EveryNth<CANDIST_ROW_PART, TypeList<>, AllCompositions>::type;
-
 }  // namespace
 
-template <>
-std::unique_ptr<RowEngine> make_rows_of_part<CANDIST_ROW_PART>(const RowRequest& request,
-                                                               RowPlaces places,
-                                                               ComputeStream& compute) {
+template <int part>
+std::unique_ptr<RowEngine> make_rows_of_part(const RowRequest& request, RowPlaces places,
+                                             ComputeStream& compute) {
+  using Part = typename EveryNth<part, TypeList<>, AllCompositions>::type;
   return make_row_engine<Part, ComputeStream>(request, places, compute);
 }
+
+template std::unique_ptr<RowEngine> make_rows_of_part<CANDIST_ROW_PART>(const RowRequest&,
+                                                                        RowPlaces, ComputeStream&);
 
 }  // namespace candist::program

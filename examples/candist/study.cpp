@@ -296,7 +296,7 @@ StudyOutcome run_and_report(Study study, const std::vector<ProgramRun>& runs,
     };
   }
   StudyResources resources{call.parallel, {call.memory, 0.0}};
-  if (on_device) resources.memory.device = static_cast<double>(free_cuda_bytes());
+  if (on_device) resources.memory.device = 0.9 * static_cast<double>(free_cuda_bytes());
   Reporter reporter(std::move(study), runs, folder);
   StudyEvents events;
   events.done = [&](std::size_t i, TrainedRun trained, bool trained_here) {
@@ -343,6 +343,8 @@ StudyMemory estimated_memory(const RunSettings& settings, const Corpus& corpus) 
     const std::string key = settings.student + " " + Listed::encoding_of(settings) + " " +
                             std::to_string(settings.layers.value_or(0)) + " " +
                             std::to_string(settings.width.value_or(0)) + " " +
+                            std::to_string(settings.heads.value_or(0)) + " " + settings.pooling +
+                            " " + std::to_string(settings.max_length.value_or(0)) + " " +
                             std::to_string(settings.batch.value_or(0)) + " " + settings.precision +
                             " " + std::to_string(corpus.train.rows());
     const std::lock_guard lock(mutex);

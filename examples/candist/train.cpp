@@ -6,12 +6,13 @@
 #include "train.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -38,27 +39,24 @@ void check_finite(const Predictions& predictions, const Texts& texts) {
   }
 }
 
-/// What the distiller says of a row, in the words of the corpus: id, place and candidate names.
-std::string in_words_of(const Corpus& corpus, const Annotations& annotations,
-                        const std::string& message) {
-  constexpr std::string_view before = "the loss of row ";
-  constexpr std::string_view behind = " with candidates";
-  const std::size_t found = message.find(before);
-  const std::size_t rest = message.find(behind);
-  if (found == std::string::npos || rest == std::string::npos) return message;
-  std::int64_t row = -1;
-  const char* begin = message.data() + found + before.size();
-  const char* end = std::from_chars(begin, message.data() + message.size(), row).ptr;
-  constexpr std::string_view counted = " (from 0)";
-  if (row < 0 || row >= corpus.train.rows()) return message;
-  std::string value(end, message.data() + rest);
-  if (value.starts_with(counted)) value.erase(0, counted.size());
+/// What the distiller says of a row, in the words of the corpus: id, place and candidate names; and where the
+/// last checkpoint is.
+RunError in_words_of(const Corpus& corpus, const RunHooks& hooks, const NonFiniteLoss& error) {
   std::string names;
-  for (const std::int32_t label : annotations.labels(row))
+  for (const int label : error.candidates)
     names += (names.empty() ? "" : ", ") + shown(corpus.labels.name(label), 40);
-  return "training stopped: the loss of text " + quoted(corpus.train.ids[row]) + " (text " +
-         std::to_string(row + 1) + " of " + shown(corpus.train.source, 200) + ")" + value +
-         " with candidates " + names + "; a smaller --lr often helps";
+  std::string text = "training stopped" + NonFiniteLoss::in_words(error.place) +
+                     ": the loss of text " + quoted(corpus.train.ids[error.row]) + " (text " +
+                     std::to_string(error.row + 1) + " of " + shown(corpus.train.source, 200) +
+                     ") is " + NonFiniteLoss::in_words(error.loss) + " with candidates " + names +
+                     "; a smaller --lr often helps";
+  if (hooks.checkpoint) {
+    const std::filesystem::path kept = checkpoint_file(hooks.checkpoint->folder);
+    std::error_code ignored;
+    if (std::filesystem::exists(kept, ignored))
+      text += "; the last checkpoint is " + shown(kept.string(), 400);
+  }
+  return RunError(text);
 }
 
 /// One training: the callback of the distiller, and everything of a run that outlives an epoch.
@@ -277,7 +275,7 @@ void warn_of_cut_texts(int max_length, const Corpus& corpus, const EncodingCache
   if (corpus.valid) warn(encoded.valid, *corpus.valid);
 }
 
-/// "..., 1.25 GiB of device memory: ..."
+/// "a run takes 1.25 GiB of device memory: parameters ..."
 std::string in_words(const TransformerMemory& memory) {
   const auto gibibytes = [](std::size_t bytes) {
     char text[32];
@@ -310,8 +308,8 @@ RunResult train_on(const Set& candidates, S student, PreparedRun prepared, const
     distiller.fit(encoded.train, candidates, augmenter, training,
                   [&](auto& program) { return training.begin(program, options.epochs); });
     if (StopOnSignal::requested()) throw Interrupted("interrupted after the last epoch");
-  } catch (const RunError& error) {
-    throw RunError(in_words_of(corpus, prepared.annotations, error.what()));
+  } catch (const NonFiniteLoss& error) {
+    throw in_words_of(corpus, hooks, error);
   }
   RunResult result = training.finish(prepared.held_out);
   if (!hooks.model.empty()) save_student(hooks.model, distiller.student());

@@ -86,7 +86,7 @@ concept HasLogProbSlope = requires(const L loss, RowStats row, Cell cell) {
 };
 template <class L>
 concept HasRowSums = requires(const L loss, RowStats row, Cell cell) {
-  { L::sum_count } -> std::convertible_to<int>;
+  requires(L::sum_count > 0);  // a sum of losses has those of its parts, or none
   { loss.sum(0, row, cell) } -> std::same_as<float>;
 };
 

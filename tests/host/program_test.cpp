@@ -414,12 +414,24 @@ TEST_CASE("a training that comes to nothing is a failure", "[program]") {
   INFO(run.err);
   CHECK(run.code == 1);
   CHECK(line_count(run.err) == 1);
+  CHECK(run.err.find("training stopped in step ") != std::string::npos);
   CHECK(run.err.find("the loss of text \"t") != std::string::npos);
+  CHECK(run.err.find("the last checkpoint") == std::string::npos);  // there was none yet
   CHECK(run.err.find("train.jsonl) is ") != std::string::npos);
   CHECK((run.err.find("with candidates fruit") != std::string::npos ||
          run.err.find("with candidates vehicle") != std::string::npos ||
          run.err.find("with candidates colour") != std::string::npos));
   CHECK_FALSE(std::filesystem::exists(folder / "run/labels.jsonl"));
+
+  const Outcome later = candist_program(
+      folder, "distill " + inputs +
+                  "--quiet --method average --student mlp --buckets-log2 10 --optimizer sgd "
+                  "--lr 1000 --lr-warmup 0.9 --checkpoint-seconds 0 --out later");
+  INFO(later.err);
+  CHECK(later.code == 1);
+  CHECK(later.err.find("; the last checkpoint is later/checkpoint/checkpoint.bin\n") !=
+        std::string::npos);
+  CHECK(std::filesystem::exists(folder / "later/checkpoint/checkpoint.bin"));
 
   // The very last step: no batch meets what it did.
   const Outcome last = candist_program(

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,16 +31,22 @@ class ComputeStream : public DeviceStream {
 
   /// Puts work() into the stream: as it is the first time that its key comes, so that kernels are loaded
   /// and products known; recorded the second time, and replayed from then on. What changes between
-  /// two runs of a key has to be read from memory.
+  /// two runs of a key has to be read from memory. Recordings take memory of the device, so there is an end
+  /// to them: keys that come later run as they are.
   template <class Work>
   void run(const WorkKey& key, Work&& work) {
-    const auto [known, is_new] = recorded_.try_emplace(key);
-    if (is_new) return std::forward<Work>(work)();
+    const auto known = recorded_.find(key);
+    if (known == recorded_.end()) {
+      if (recorded_.size() < most_recorded) recorded_.try_emplace(key);
+      return std::forward<Work>(work)();
+    }
     if (!known->second) known->second.emplace(Graph::captured(get(), std::forward<Work>(work)));
     known->second->replay(get());
   }
 
  private:
+  static constexpr std::size_t most_recorded = 512;
+
   LinearProducts products_;
   std::map<WorkKey, std::optional<Graph>> recorded_;
 };

@@ -40,6 +40,9 @@ class DeviceStream : public Stream {
   }
   void record(Mark& mark) { mark.record(get()); }
   void wait() const { synchronize(); }
+  /// wait() for destructors: before memory goes that the work may still use; whatever it failed with is said
+  /// elsewhere.
+  void drain() const noexcept { detail::succeeded(cudaStreamSynchronize(get())); }
   /// Bytes that another allocation could have.
   static std::size_t free_bytes() {
     std::size_t free = 0, total = 0;

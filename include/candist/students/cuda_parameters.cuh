@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "candist/cuda/alternating_staging.hpp"
 #include "candist/error.hpp"
 #include "candist/optimizers/adamw_options.hpp"
 #include "candist/students/cuda_parameter_rooms.cuh"
@@ -76,7 +77,7 @@ class CudaParameters {
   int head_;
   Compute& compute_;
   std::vector<DeviceBlock<float>> blocks_;  ///< dense ones first, then the tables
-  typename Compute::Staging staged_;  ///< a step's numbers, then the descriptions of the blocks
+  AlternatingStaging<Compute> staged_;  ///< a step's numbers, then the descriptions of the blocks
   AdamWStep now_;
 };
 
@@ -92,7 +93,7 @@ CudaParameters<T, Compute>::CudaParameters(const ParameterRooms<T>& rooms, int h
   Arena counted;
   counted.take<AdamWStep>(1);
   counted.take<DeviceBlock<float>>(static_cast<std::int64_t>(blocks_.size()));
-  staged_ = typename Compute::Staging(counted.used());
+  staged_ = AlternatingStaging<Compute>(counted.used());
   put_step({});
 }
 
@@ -125,20 +126,21 @@ DeviceBlock<float> CudaParameters<T, Compute>::described(std::size_t number,
   return block;
 }
 
-/// The numbers of the step, and the tables as the last batch touched them. By way of memory that stays where
-/// it is: the copies run behind the backward pass, and nobody waits.
+/// The numbers of the step, and the tables as the last batch touched them. The copies run behind the
+/// backward pass, while the host may be at the next step.
 template <class T, class Compute>
 void CudaParameters<T, Compute>::put_step(const TouchedRows& touched) {
   const std::size_t dense = blocks_.size() - embedding_tables;
   for (std::size_t i = 0; i < embedding_tables; ++i) blocks_[dense + i] = described(i, touched);
   number_parts(std::span(blocks_));
-  Arena staged(staged_.data());
+  Arena staged(staged_.next());
   auto* now = staged.take<AdamWStep>(1);
   auto* blocks = staged.take<DeviceBlock<float>>(static_cast<std::int64_t>(blocks_.size()));
   *now = now_;
   std::copy(blocks_.begin(), blocks_.end(), blocks);
   compute_.to_device(rooms_.now, now, sizeof *now);
   compute_.to_device(rooms_.blocks, blocks, blocks_.size() * sizeof *blocks);
+  staged_.sent(compute_);
 }
 
 template <class T, class Compute>

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <span>
 
+#include "candist/cuda/alternating_staging.hpp"
 #include "candist/kernels/mixtures.cuh"
 #include "candist/matrix_view.hpp"
 #include "candist/students/cuda_batch.cuh"
@@ -35,22 +36,18 @@ class CudaStaging {
                           Compute& compute);
   /// Of the batch put last.
   void put_mixtures(std::span<const LinkedMixture> mixtures, LinkedMixture* to, Compute& compute);
-  /// Rows of a matrix, and zeros behind them up to `rows`. Nothing else may be on its way.
+  /// Rows of a matrix, and zeros behind them up to `rows`.
   void put_rows(MatrixView<const float> from, std::int64_t rows, float* to, Compute& compute);
   /// Waits for them.
   void take_rows(const float* from, MatrixView<float> to, Compute& compute);
 
  private:
-  struct Batch {
-    typename Compute::Staging arrays;
-    typename Compute::Staging mixtures;
-    typename Compute::Mark sent;
-  };
   float* rows() { return reinterpret_cast<float*>(rows_.data()); }
 
-  std::array<Batch, 2> batches_;
-  std::size_t filled_ = 0;  ///< the one put last
+  std::size_t mixtures_at_ = 0;  ///< behind the arrays of the largest batch
+  AlternatingStaging<Compute> batches_;
   typename Compute::Staging rows_;
+  typename Compute::Mark rows_sent_;
 };
 
 // ---- definitions
@@ -61,11 +58,9 @@ CudaStaging<Compute>::CudaStaging(const BatchSize& largest, std::int64_t mixture
     : rows_(static_cast<std::size_t>(floats) * sizeof(float)) {
   Arena counted;
   const BatchArrays arrays(counted, largest);
-  for (Batch& batch : batches_) {
-    batch.arrays = typename Compute::Staging(counted.used());
-    batch.mixtures =
-        typename Compute::Staging(static_cast<std::size_t>(mixtures) * sizeof(LinkedMixture));
-  }
+  mixtures_at_ = counted.used();
+  counted.take<LinkedMixture>(mixtures);
+  batches_ = AlternatingStaging<Compute>(counted.used());
 }
 
 template <class Compute>
@@ -73,36 +68,35 @@ auto CudaStaging<Compute>::put_batch(const PackedTexts& texts, const BatchSize& 
                                      std::int64_t step, int first_position,
                                      const TouchedCounts& rows, BatchArrays& on_device,
                                      Compute& compute) -> TouchedCounts {
-  filled_ = 1 - filled_;
-  Batch& batch = batches_[filled_];
-  batch.sent.synchronize();  // it may still be on its way
-  Arena staged(batch.arrays.data());
+  Arena staged(batches_.next());
   const TouchedCounts touched =
       BatchArrays(staged, size).fill(texts, size, step, first_position, rows);
   // Ids are the first array of the batch's room: the same layout, on the device.
   Arena device(reinterpret_cast<std::byte*>(on_device.ids));
   on_device = BatchArrays(device, size);
-  compute.to_device(on_device.ids, batch.arrays.data(), staged.used());
-  compute.record(batch.sent);
+  compute.to_device(on_device.ids, batches_.filled(), staged.used());
+  batches_.sent(compute);
   return touched;
 }
 
 template <class Compute>
 void CudaStaging<Compute>::put_mixtures(std::span<const LinkedMixture> mixtures, LinkedMixture* to,
                                         Compute& compute) {
-  Batch& batch = batches_[filled_];  // its last mixtures had gone before it was filled
-  std::memcpy(batch.mixtures.data(), mixtures.data(), mixtures.size_bytes());
-  compute.to_device(to, batch.mixtures.data(), mixtures.size_bytes());
-  compute.record(batch.sent);
+  std::byte* place = batches_.filled() + mixtures_at_;
+  std::memcpy(place, mixtures.data(), mixtures.size_bytes());
+  compute.to_device(to, place, mixtures.size_bytes());
+  batches_.sent(compute);
 }
 
 template <class Compute>
 void CudaStaging<Compute>::put_rows(MatrixView<const float> from, std::int64_t rows, float* to,
                                     Compute& compute) {
+  rows_sent_.synchronize();
   std::fill(std::copy_n(from.data, from.size(), this->rows()), this->rows() + rows * from.columns,
             0.0f);
   compute.to_device(to, this->rows(),
                     static_cast<std::size_t>(rows * from.columns) * sizeof(float));
+  compute.record(rows_sent_);
 }
 
 template <class Compute>

@@ -41,6 +41,10 @@ class CudaTransformer final : public TransformerEngine {
                   const TransformerCapacity& capacity, std::uint64_t seed,
                   Compute compute = Compute{}, RowEngineMaker<Compute> rows = nullptr);
 
+  ~CudaTransformer() override { compute_.drain(); }
+  CudaTransformer(const CudaTransformer&) = delete;
+  CudaTransformer& operator=(const CudaTransformer&) = delete;
+
   void put(std::span<const ParameterBlock> blocks) override { parameters_->put(blocks); }
   void get(std::span<ParameterBlock> blocks) override { parameters_->get(blocks); }
   void embed(const PackedTexts& texts, EnginePass pass, std::int64_t step,
@@ -242,12 +246,13 @@ template <class T, class Compute>
 void CudaTransformer<T, Compute>::check_classifier_rows(std::int64_t rows) const {
   if (rows <= most_classifier_rows(capacity_)) return;
   throw ShapeError("found " + std::to_string(rows) + " embeddings to classify, expected at most " +
-                   std::to_string(capacity_.rows));
+                   std::to_string(most_classifier_rows(capacity_)));
 }
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::run_forward(EnginePass pass) {
   const bool training = pass == EnginePass::training;
+  gradients_ = Gradients::none;
   compute_.run({encoder_forward * 2 + (training ? 1 : 0), size_.texts, size_.tokens, size_.longest},
                [&] { encoder().forward(size_, training); });
 }
@@ -279,7 +284,6 @@ void CudaTransformer<T, Compute>::put_dlogits(MatrixView<const float> dlogits) {
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::run_backward_classifier() {
-  check_no_gradients();
   parameters_->clear_vector_gradients();
   compute_.run({classifier_backward * 2, classifier_rows_, size_.texts, size_.tokens},
                [&] { classifier().backward(classifier_rows_); });
@@ -374,6 +378,7 @@ void CudaTransformer<T, Compute>::forward_rows(const PackedTexts& texts,
 
 template <class T, class Compute>
 void CudaTransformer<T, Compute>::backward_rows() {
+  check_no_gradients();
   run_backward_classifier();
   if (mixtures_ > 0) {
     unmix_rows({pass_.mixtures, mixtures_, texts_, config_.width}, pass_.dembeddings,
@@ -385,7 +390,7 @@ void CudaTransformer<T, Compute>::backward_rows() {
 
 template <class T, class Compute>
 std::unique_ptr<RowEngine> CudaTransformer<T, Compute>::row_engine(const RowRequest& request) {
-  CANDIST_EXPECT_EQ(request.weights.columns, config_.classes,
+  CANDIST_EXPECT_EQ(request.classes, config_.classes,
                     "classes of the candidate sets, classes of the student");
   if (rows_ == nullptr) return nullptr;
   return rows_(request, {pass_.logits, pass_.dlogits}, compute_);

@@ -88,9 +88,10 @@ class DeviceTransformer {
   }
   /// Takes over a folder that save_student wrote; the model has to be of the same shape.
   void reload(const std::filesystem::path& folder) {
+    const std::lock_guard lock(seat_->mutex);
     *host_ = Transformer::load(folder);
-    seat_->engine->put(host_->blocks());
-    seat_->holder = host_;
+    if (seat_->holder.lock() == host_) seat_->holder.reset();  // its weights there are the old ones
+    move_in();
   }
   /// Writes what Transformer writes.
   friend void save_student(const std::filesystem::path& folder, const DeviceTransformer& student) {
@@ -210,16 +211,8 @@ std::unique_ptr<RowEngine> DeviceTransformer::row_engine(const LossPolicy& loss,
                                                          const RefineryPolicy& refinery,
                                                          const View& candidates,
                                                          int largest_batch) {
-  std::vector<float> weights(static_cast<std::size_t>(candidates.rows() * candidates.classes()));
-  auto weight = weights.begin();
-  for (std::int64_t row = 0; row < candidates.rows(); ++row) {
-    for (int label = 0; label < candidates.classes(); ++label)
-      *weight++ = candidates.weight(row, label);
-  }
-  return seat_->engine->row_engine({policy_ref(loss),
-                                    policy_ref(refinery),
-                                    {weights.data(), candidates.rows(), candidates.classes()},
-                                    largest_batch});
+  return seat_->engine->row_engine(
+      row_request(policy_ref(loss), policy_ref(refinery), candidates, largest_batch));
 }
 
 inline void DeviceTransformer::forward_rows(TextBatch batch, std::span<const Mixture> mixtures,

@@ -66,10 +66,9 @@ enum class EnginePass { evaluation, training };
 
 /// Parameters, activations and AdamW's state of an encoder with its classifier, on a device. One batch at a
 /// time: embed, classify, classify_backward, embed_backward, step; forward and backward are the same
-/// without the embeddings' way over the host, forward_rows and backward_rows without that of the logits. An
-/// evaluation pass takes the room of a training pass, so it
-/// may not stand between forward and step. Throws ShapeError for a batch beyond the capacity and
-/// for a second backward pass before the step.
+/// without the embeddings' way over the host, forward_rows and backward_rows without that of the logits.
+/// An evaluation pass takes the room of a training pass, so it may not stand between forward and step.
+/// Throws ShapeError for a batch beyond the capacity and for a second backward pass before the step.
 class TransformerEngine {
  public:
   virtual ~TransformerEngine() = default;

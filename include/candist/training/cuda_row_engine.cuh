@@ -5,9 +5,9 @@
 // that a student there leaves.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <istream>
 #include <memory>
 #include <ostream>
@@ -36,6 +36,7 @@ class CudaRowEngine final : public RowEngine {
                 RowPlaces places, Compute& compute);
   CudaRowEngine(const CudaRowEngine&) = delete;
   CudaRowEngine& operator=(const CudaRowEngine&) = delete;
+  ~CudaRowEngine() override { compute_.drain(); }
 
   std::int64_t rows() const override { return program_.rows(); }
   int classes() const override { return program_.classes(); }
@@ -53,7 +54,7 @@ class CudaRowEngine final : public RowEngine {
     return program_.report();
   }
   MatrixView<const float> final_targets() const override {
-    return {host_.targets, targets_.rows, targets_.columns};
+    return {host_targets_, targets_.rows, targets_.columns};
   }
   void revisit(std::span<const std::int64_t> rows) override {
     program_.revisit(rows, logits(static_cast<std::int64_t>(rows.size())));
@@ -66,6 +67,7 @@ class CudaRowEngine final : public RowEngine {
     float* targets = nullptr;           ///< [largest_batch, C]
     AuxiliaryRow* auxiliary = nullptr;  ///< [2 largest_batch]: a second view and a mixture a row
   };
+  std::size_t most_auxiliary() const { return static_cast<std::size_t>(2 * largest_batch_); }
   Places laid_out(Arena& arena) const {
     return {arena.take<float>(largest_batch_ * classes()),
             arena.take<AuxiliaryRow>(2 * largest_batch_)};
@@ -79,10 +81,10 @@ class CudaRowEngine final : public RowEngine {
   Compute& compute_;
   DeviceRowProgram<LossPolicy, RefineryPolicy, DenseView, Compute, float, RowShapes::few> program_;
   typename Compute::Memory device_memory_;
-  typename Compute::Staging host_memory_;
   Places device_;
-  Places host_;
-  typename Compute::Mark auxiliary_put_;
+  AlternatingStaging<Compute> staged_auxiliary_;
+  typename Compute::Staging arriving_targets_;
+  float* host_targets_;  ///< [largest_batch, C]
   typename Compute::Mark targets_copied_;
   MatrixView<float> targets_;  // of the last visit, on the device
 };
@@ -116,21 +118,21 @@ CudaRowEngine<LossPolicy, RefineryPolicy, Compute>::CudaRowEngine(const LossPoli
                                                                   const RowRequest& request,
                                                                   RowPlaces places,
                                                                   Compute& compute)
-    : weights_(request.weights.values().begin(), request.weights.values().end()),
+    : weights_(request.weights()),
       largest_batch_(request.largest_batch),
       places_(places),
       compute_(compute),
-      program_(loss, refinery,
-               DenseView{{weights_.data(), request.weights.rows, request.weights.columns}},
+      program_(loss, refinery, DenseView{{weights_.data(), request.rows, request.classes}},
                request.largest_batch, compute) {
   Arena counted;
   laid_out(counted);
   device_memory_ = typename Compute::Memory(counted.used());
-  host_memory_ = typename Compute::Staging(counted.used());
   Arena on_device(device_memory_.data());
   device_ = laid_out(on_device);
-  Arena on_host(host_memory_.data());
-  host_ = laid_out(on_host);
+  staged_auxiliary_ = AlternatingStaging<Compute>(most_auxiliary() * sizeof(AuxiliaryRow));
+  arriving_targets_ = typename Compute::Staging(
+      static_cast<std::size_t>(largest_batch_ * classes()) * sizeof(float));
+  host_targets_ = reinterpret_cast<float*>(arriving_targets_.data());
 }
 
 template <class LossPolicy, class RefineryPolicy, class Compute>
@@ -138,10 +140,11 @@ void CudaRowEngine<LossPolicy, RefineryPolicy, Compute>::visit(
     std::span<const std::int64_t> rows, Denominator denominator,
     std::span<const AuxiliaryRow> auxiliary, TargetCopy copy) {
   const auto count = static_cast<std::int64_t>(rows.size());
-  targets_ = {device_.targets, count, classes()};
+  const bool somebody_reads = copy == TargetCopy::to_host || !auxiliary.empty();
+  targets_ = {somebody_reads ? device_.targets : nullptr, count, classes()};
   program_.visit(rows, logits(count), denominator, {places_.dlogits, count, classes()}, targets_);
   if (copy == TargetCopy::to_host) {
-    compute_.to_host(host_.targets, targets_.data, targets_.values().size_bytes());
+    compute_.to_host(host_targets_, targets_.data, targets_.values().size_bytes());
     compute_.record(targets_copied_);
   }
   add_auxiliary(auxiliary);
@@ -151,14 +154,14 @@ template <class LossPolicy, class RefineryPolicy, class Compute>
 void CudaRowEngine<LossPolicy, RefineryPolicy, Compute>::add_auxiliary(
     std::span<const AuxiliaryRow> auxiliary) {
   if (auxiliary.empty()) return;
-  if (auxiliary.size() > static_cast<std::size_t>(2 * largest_batch_)) {
+  if (auxiliary.size() > most_auxiliary()) {
     throw ShapeError("found " + std::to_string(auxiliary.size()) +
                      " second views and mixtures, expected at most two a row of the batch");
   }
-  auxiliary_put_.synchronize();  // the last ones may still be on their way
-  std::copy(auxiliary.begin(), auxiliary.end(), host_.auxiliary);
-  compute_.to_device(device_.auxiliary, host_.auxiliary, auxiliary.size_bytes());
-  compute_.record(auxiliary_put_);
+  std::byte* room = staged_auxiliary_.next();
+  std::memcpy(room, auxiliary.data(), auxiliary.size_bytes());
+  compute_.to_device(device_.auxiliary, room, auxiliary.size_bytes());
+  staged_auxiliary_.sent(compute_);
   add_auxiliary_rows({device_.auxiliary, static_cast<std::int64_t>(auxiliary.size()), classes(),
                       places_.logits, targets_.data, places_.dlogits},
                      compute_.get());

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <istream>
 #include <ostream>
 #include <span>
@@ -15,11 +17,13 @@
 #include <vector>
 
 #include "candist/candidates/device_candidates.cuh"
+#include "candist/cuda/alternating_staging.hpp"
 #include "candist/cuda/arena.hpp"
 #include "candist/kernels/row_loss.cuh"
+#include "candist/kernels/row_loss.hpp"
 #include "candist/matrix_view.hpp"
 #include "candist/training/composition_problem.hpp"
-#include "candist/training/non_finite_row.hpp"
+#include "candist/training/non_finite_loss.hpp"
 #include "candist/training/refinery_parts.hpp"
 #include "candist/training/target_store.hpp"
 #include "candist/training/visit_report.hpp"
@@ -41,6 +45,9 @@ class DeviceRowProgram {
   /// `largest_batch`: most rows of a visit.
   DeviceRowProgram(LossPolicy loss, RefineryPolicy refinery, View candidates, int largest_batch,
                    Compute& compute);
+  DeviceRowProgram(const DeviceRowProgram&) = delete;
+  DeviceRowProgram& operator=(const DeviceRowProgram&) = delete;
+  ~DeviceRowProgram() { compute_.drain(); }
 
   std::int64_t rows() const { return host_candidates_.rows(); }
   int classes() const { return host_candidates_.classes(); }
@@ -62,8 +69,8 @@ class DeviceRowProgram {
   /// loss, final_targets [B, C] (may be {}) to what the loss was given, and refreshes the stored targets.
   void visit(std::span<const std::int64_t> rows, MatrixView<const Logit> logits,
              Denominator denominator, MatrixView<Logit> dlogits, MatrixView<float> final_targets);
-  /// Waits for it, and not for what was started behind it. Throws RunError naming the row when a loss or its
-  /// gradient is not finite.
+  /// Waits for it, and not for what was started behind it. Throws NonFiniteLoss for the lowest row whose loss
+  /// or gradient is not finite.
   VisitReport report();
   /// Refreshes the stored targets of `rows` from logits [B, C] of the forward pass after the step.
   void revisit(std::span<const std::int64_t> rows, MatrixView<const Logit> logits);
@@ -87,16 +94,15 @@ class DeviceRowProgram {
     float* losses = nullptr;                      ///< [largest_batch]
     unsigned long long* first_bad_row = nullptr;  ///< [1]
   };
-  /// What the device reads and writes of the host.
-  struct Staged {
-    std::int64_t* rows = nullptr;                 ///< [largest_batch]
+  /// What comes to the host.
+  struct Arriving {
     float* losses = nullptr;                      ///< [largest_batch]
     unsigned long long* first_bad_row = nullptr;  ///< [1]
   };
 
   std::size_t cells() const { return static_cast<std::size_t>(rows() * classes()); }
   Tables laid_out(Arena& arena) const;
-  Staged laid_out_on_host(Arena& arena) const;
+  Arriving laid_out_on_host(Arena& arena) const;
   template <class T>
   void expect_matrix(MatrixView<T> matrix, std::int64_t count, const char* what) const {
     if (matrix.rows == count && matrix.columns == classes()) return;
@@ -129,8 +135,8 @@ class DeviceRowProgram {
   typename Compute::Memory device_;
   typename Compute::Staging host_;
   Tables tables_;
-  Staged staged_;
-  typename Compute::Mark rows_put_;
+  Arriving arriving_;
+  AlternatingStaging<Compute> staged_rows_;
   typename Compute::Mark visit_done_;
   std::vector<RowPlan> plans_;
   std::vector<std::uint8_t> empty_;
@@ -160,7 +166,9 @@ DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>::Devi
   laid_out_on_host(counted_on_host);
   host_ = typename Compute::Staging(counted_on_host.used());
   Arena on_host(host_.data());
-  staged_ = laid_out_on_host(on_host);
+  arriving_ = laid_out_on_host(on_host);
+  staged_rows_ =
+      AlternatingStaging<Compute>(static_cast<std::size_t>(largest_batch) * sizeof(std::int64_t));
 
   for (std::int64_t row = 0; row < rows(); ++row) {
     bool empty = true;
@@ -169,11 +177,13 @@ DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>::Devi
     empty_[static_cast<std::size_t>(row)] = empty ? 1 : 0;
     if (empty) plans_[static_cast<std::size_t>(row)] = {Treatment::without_target, false, -1};
   }
-  put<RowSummary>(tables_.summaries, std::vector<RowSummary>(plans_.size()));
+  const std::vector<RowSummary> summaries(plans_.size());
+  put<RowSummary>(tables_.summaries, summaries);
   put(tables_.plans, plans());
   RowBatch<Logit, View> batch = batch_of(RowPass::initialize);
   batch.count = rows();
   run(batch);
+  compute_.wait();  // for what was copied from here
 }
 
 template <class LossPolicy, class RefineryPolicy, class View, class Compute, class Logit,
@@ -194,9 +204,8 @@ auto DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>:
 template <class LossPolicy, class RefineryPolicy, class View, class Compute, class Logit,
           RowShapes shapes>
 auto DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>::laid_out_on_host(
-    Arena& arena) const -> Staged {
-  Staged s;
-  s.rows = arena.take<std::int64_t>(largest_batch_);
+    Arena& arena) const -> Arriving {
+  Arriving s;
   s.losses = arena.take<float>(largest_batch_);
   s.first_bad_row = arena.take<unsigned long long>(1);
   return s;
@@ -282,10 +291,10 @@ void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>:
                      std::to_string(b) + " of a batch, expected one of the candidate set's " +
                      std::to_string(this->rows()));
   }
-  rows_put_.synchronize();  // the last ones may still be on their way
-  std::copy(rows.begin(), rows.end(), staged_.rows);
-  put(tables_.batch_rows, std::span<const std::int64_t>(staged_.rows, rows.size()));
-  compute_.record(rows_put_);
+  std::byte* room = staged_rows_.next();
+  std::memcpy(room, rows.data(), rows.size_bytes());
+  compute_.to_device(tables_.batch_rows, room, rows.size_bytes());
+  staged_rows_.sent(compute_);
 }
 
 template <class LossPolicy, class RefineryPolicy, class View, class Compute, class Logit,
@@ -314,8 +323,8 @@ void DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>:
   batch.first_bad_row = tables_.first_bad_row;
   run(batch);
   visited_.assign(rows.begin(), rows.end());
-  take(std::span(staged_.losses, rows.size()), tables_.losses);
-  take(std::span(staged_.first_bad_row, 1), tables_.first_bad_row);
+  take(std::span(arriving_.losses, rows.size()), tables_.losses);
+  take(std::span(arriving_.first_bad_row, 1), tables_.first_bad_row);
   compute_.record(visit_done_);
 }
 
@@ -324,14 +333,14 @@ template <class LossPolicy, class RefineryPolicy, class View, class Compute, cla
 VisitReport DeviceRowProgram<LossPolicy, RefineryPolicy, View, Compute, Logit, shapes>::report() {
   visit_done_.synchronize();
   VisitReport report;
-  const auto bad = static_cast<std::int64_t>(*staged_.first_bad_row);
+  const auto bad = static_cast<std::int64_t>(*arriving_.first_bad_row);
   for (std::size_t b = 0; b < visited_.size(); ++b) {
     if (visited_[b] == bad) {
       std::vector<Cell> cells(static_cast<std::size_t>(classes()));
       load_candidates(host_candidates_, bad, cells);
-      stop_at_row(bad, staged_.losses[b], cells);
+      throw NonFiniteLoss(bad, arriving_.losses[b], cells);
     }
-    report.loss += staged_.losses[b];
+    report.loss += arriving_.losses[b];
     report.with_target += has_target(visited_[b]) ? 1 : 0;
   }
   return report;

@@ -16,9 +16,9 @@
 namespace candist {
 
 /// A student whose logits can stay on a device, where a row program works on them.
-///   row_engine(loss, refinery, view, batch)  that program; null where it is not compiled
+///   row_engine(loss, refinery, view, batch)  that program, a unique_ptr; null where it is not compiled
 ///   forward_rows(batch, mixtures, mode)      logits of texts and mixtures, left there
-///   backward_rows()                          adds the gradients that the program has set
+///   backward_rows()                          the gradients, from those that the program has set
 ///   evaluate_rows(batch, work)               work(first, n) behind the evaluation of each part
 template <class S>
 concept DeviceStudent = Student<S> &&

@@ -20,6 +20,7 @@
 #include "candist/training/device_steps.hpp"
 #include "candist/training/evaluation.hpp"
 #include "candist/training/host_steps.hpp"
+#include "candist/training/non_finite_loss.hpp"
 #include "candist/training/row_program.hpp"
 
 namespace candist {
@@ -97,7 +98,7 @@ class Distiller {
   /// text. `resume` (optional) is given the row program before the first batch and returns where to
   /// go on. The program is a RowProgram, or a RowEngine where the student is on a device that has this
   /// composition. Throws ShapeError when rows or classes differ, InputError when a term cannot be had,
-  /// RunError when a loss is not finite, Interrupted when asked to stop.
+  /// NonFiniteLoss when a loss is not finite, Interrupted when asked to stop.
   template <CandidateSet Set, Augmenter A = NoSecondView, class Callback = NoCallback,
             class Resume = StartAnew>
   void fit(const EncodedTexts& texts, const Set& candidates, const A& augmenter = {},
@@ -202,9 +203,14 @@ void Distiller<LossPolicy, RefineryPolicy, S, O, H>::run(Steps steps, const Enco
           epoch + static_cast<double>(where.next_row) / static_cast<double>(n);
       report.learning_rate = options_.learning_rate *
                              schedule_.factor(static_cast<float>(epochs_done / options_.epochs));
-      const VisitReport visit =
-          step(steps, texts, augmenter, rows, epoch, epochs_done, report.learning_rate,
-               shows_targets ? TargetCopy::to_host : TargetCopy::none);
+      const VisitReport visit = [&] {
+        try {
+          return step(steps, texts, augmenter, rows, epoch, epochs_done, report.learning_rate,
+                      shows_targets ? TargetCopy::to_host : TargetCopy::none);
+        } catch (const NonFiniteLoss& error) {
+          throw error.at({epoch + 1, where.next_row / options_.batch + 1});
+        }
+      }();
       if constexpr (shows_targets) callback.on_visit(rows, steps.final_targets());
       report.loss +=
           (visit.loss - report.loss * static_cast<double>(visit.with_target)) /

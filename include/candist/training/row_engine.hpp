@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <span>
 #include <typeinfo>
+#include <vector>
 
 #include "candist/epoch_view.hpp"
 #include "candist/training/auxiliary_rows.hpp"
@@ -40,9 +42,28 @@ enum class TargetCopy { none, to_host };
 struct RowRequest {
   PolicyRef loss;
   PolicyRef refinery;
-  MatrixView<const float> weights;  ///< [N, C], of the candidate sets; not kept
-  int largest_batch = 0;            ///< rows of a visit at most
+  std::int64_t rows = 0;  ///< N
+  int classes = 0;        ///< C
+  std::function<std::vector<float>()>
+      weights;            ///< [N, C], of the candidate sets; asked for once, or not at all
+  int largest_batch = 0;  ///< rows of a visit at most
 };
+
+/// The request for a candidate set's view, which has to last until it is answered.
+template <CandidateView View>
+RowRequest row_request(PolicyRef loss, PolicyRef refinery, const View& candidates,
+                       int largest_batch) {
+  const auto weights = [&candidates] {
+    std::vector<float> all;
+    all.reserve(static_cast<std::size_t>(candidates.rows() * candidates.classes()));
+    for (std::int64_t row = 0; row < candidates.rows(); ++row) {
+      for (int label = 0; label < candidates.classes(); ++label)
+        all.push_back(candidates.weight(row, label));
+    }
+    return all;
+  };
+  return {loss, refinery, candidates.rows(), candidates.classes(), weights, largest_batch};
+}
 
 /// RowProgram, and the terms beside the loss, over logits that a student on a device has left there: those of
 /// its last forward pass. What crosses over are plans and summaries once an epoch, of a visit its row
@@ -70,7 +91,7 @@ class RowEngine {
   /// gradients of its logits, the auxiliary rows' included.
   virtual void visit(std::span<const std::int64_t> rows, Denominator denominator,
                      std::span<const AuxiliaryRow> auxiliary, TargetCopy copy) = 0;
-  /// Waits for it. Throws RunError naming the row when a loss or its gradient is not finite.
+  /// Waits for it. Throws NonFiniteLoss for the lowest row whose loss or gradient is not finite.
   virtual VisitReport report() = 0;
   /// [B, C], what the loss of the last visit was given, on the host, where the visit was to copy them; behind
   /// report().

@@ -16,7 +16,7 @@
 #include "candist/kernels/row_loss.hpp"
 #include "candist/kernels/row_refine.hpp"
 #include "candist/training/composition_problem.hpp"
-#include "candist/training/non_finite_row.hpp"
+#include "candist/training/non_finite_loss.hpp"
 #include "candist/training/refinery_parts.hpp"
 #include "candist/training/target_store.hpp"
 #include "candist/training/visit_report.hpp"
@@ -59,8 +59,8 @@ class RowProgram {
 
   /// One visit of `rows` [B]: sets dlogits [B, C] to the gradient of the mean loss and
   /// final_targets [B, C] to what the loss was given (zeros where a row has no target), and
-  /// refreshes the stored targets. Throws RunError naming the row when a loss or its gradient is
-  /// not finite.
+  /// refreshes the stored targets. Throws NonFiniteLoss for the first row whose loss or gradient is
+  /// not.
   VisitReport visit(std::span<const std::int64_t> rows, MatrixView<const float> logits,
                     Denominator denominator, MatrixView<float> dlogits,
                     MatrixView<float> final_targets);
@@ -170,7 +170,8 @@ VisitReport RowProgram<LossPolicy, RefineryPolicy, View>::visit(std::span<const 
           row_loss(loss_, stats, std::span<const Cell>(cells), scale, dlogits.row(r));
       float gradients = 0.0f;  // their sum is finite only where each of them is
       for (std::size_t j = 0; j < cells.size(); ++j) gradients += dlogits.row(r)[j];
-      if (!std::isfinite(value) || !std::isfinite(gradients)) stop_at_row(row, value, cells);
+      if (!std::isfinite(value) || !std::isfinite(gradients))
+        throw NonFiniteLoss(row, value, cells);
       report.loss += value;
       for (std::size_t j = 0; j < cells.size(); ++j) final_targets.row(r)[j] = cells[j].target;
     }
