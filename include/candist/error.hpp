@@ -38,6 +38,12 @@ struct RunError : Error {
   using Error::Error;
 };
 
+/// A device failed. Where it is lost, this process can use it no more, though another one may.
+struct DeviceError : RunError {
+  DeviceError(const std::string& text, bool is_lost) : RunError(text), lost(is_lost) {}
+  bool lost;
+};
+
 /// The user asked to stop (Ctrl-C). State has been saved where a place was named. Programs exit
 /// with 130.
 struct Interrupted : Error {

@@ -323,4 +323,21 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
   CHECK(done[3] == 2);
   const std::atomic<bool> stop{true};
   CHECK_THROWS_AS(run_study(study, jobs, world.study, {2, {}}, events, &stop), Interrupted);
+
+  // A device that failed is the failure of one run; one that is lost is nobody's.
+  const TemporaryFolder other;
+  const StudyFolder on_gpu(other / "s", StudyFolder::Sharing::alone, "grid");
+  std::vector<StudyJob> two(jobs.begin(), jobs.begin() + 2);
+  bool lost = false;
+  for (StudyJob& job : two)
+    job.train = [&](const fs::path&) -> TrainedRun { throw DeviceError("no memory", lost); };
+  std::vector<std::string> reasons;
+  StudyEvents told;
+  told.failed = [&](std::size_t, const std::string& reason) { reasons.push_back(reason); };
+  CHECK(run_study(on_gpu, two, world.study, {1, {}}, told) == 0);
+  CHECK(reasons == std::vector<std::string>{"no memory", "no memory"});
+  lost = true;
+  reasons.clear();
+  CHECK_THROWS_AS(run_study(on_gpu, two, world.study, {1, {}}, told), DeviceError);
+  CHECK(reasons.empty());
 }

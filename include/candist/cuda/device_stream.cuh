@@ -21,8 +21,10 @@ class DeviceStream : public Stream {
  public:
   using Memory = DeviceBuffer<std::byte>;
   using Staging = PinnedBuffer<std::byte>;
-  /// A point in the work; synchronize() waits for it on the host.
-  using Mark = Event;
+  /// A point in the work; synchronize() waits for it on the host, and leaves the core to other streams' hosts.
+  struct Mark : Event {
+    Mark() : Event(EventUse::waiting) {}
+  };
 
   DeviceStream() : Stream(checked_stream()) {}
 

@@ -15,9 +15,29 @@
 
 namespace candist {
 
+/// Has the error ended what this process has on the device, so that every later call returns it?
+inline bool ends_context(cudaError_t code) {
+  switch (code) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidPc:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// A call of CUDA failed. Programs exit with 1.
-struct CudaError : RunError {
-  CudaError(cudaError_t failed_with, const std::string& text) : RunError(text), code(failed_with) {}
+struct CudaError : DeviceError {
+  CudaError(cudaError_t failed_with, const std::string& text)
+      : DeviceError(text, ends_context(failed_with)), code(failed_with) {}
   cudaError_t code;
 };
 

@@ -18,8 +18,17 @@ inline cudaStream_t new_stream();
 inline cudaEvent_t new_event(unsigned int flags);
 }  // namespace detail
 
-/// What an event is for. One that only orders work is cheaper to record.
-enum class EventUse { ordering, timing };
+/// What an event is for. One that only orders work is cheaper to record; who waits for one of
+/// EventUse::waiting sleeps, and wakes some microseconds late.
+enum class EventUse { ordering, waiting, timing };
+
+namespace detail {
+inline unsigned int event_flags(EventUse use) {
+  if (use == EventUse::timing) return cudaEventDefault;
+  return use == EventUse::waiting ? cudaEventDisableTiming | cudaEventBlockingSync
+                                  : cudaEventDisableTiming;
+}
+}  // namespace detail
 
 /// A stream of its own: neither waits for the default stream nor makes it wait. Goes wherever CUDA
 /// expects a cudaStream_t. Destroying it does not wait for its work. Move-only; may not be used
@@ -43,8 +52,7 @@ class Stream {
 class Event {
  public:
   explicit Event(EventUse use = EventUse::ordering)
-      : handle_(detail::new_event(use == EventUse::timing ? cudaEventDefault
-                                                          : cudaEventDisableTiming)) {}
+      : handle_(detail::new_event(detail::event_flags(use))) {}
 
   cudaEvent_t get() const { return handle_.get(); }
   operator cudaEvent_t() const { return get(); }

@@ -39,7 +39,7 @@ struct StudyJob {
   PlannedRun planned;
   StudyMemory memory;  ///< that it takes beside what all runs share; an estimate
   /// Trains; may keep files (a checkpoint, a log) in the run's folder. What it throws
-  /// is the failure of this run, except Interrupted, which ends the study.
+  /// is the failure of this run, except Interrupted and a lost device, which end the study.
   std::function<TrainedRun(const std::filesystem::path& folder)> train;
   std::shared_ptr<const Annotations> teacher;  ///< for the labels file; may be null
 };
@@ -61,8 +61,8 @@ struct StudyEvents {
 
 /// Runs the jobs that are not whole in the folder, in their order, each once; results do not depend on
 /// order, on how many run at a time, or on who runs what. A run that fails does not keep the others
-/// from running. An error of an event or of the folder ends the study, and so does `stop`, with
-/// Interrupted. Returns how many jobs other processes were still at when nothing was left to start here.
+/// from running. An error of an event or of the folder ends the study, a device that is lost too, and
+/// so does `stop`, with Interrupted. Returns how many jobs other processes were still at when nothing was left to start here.
 inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJob>& jobs,
                              const Study& study, const StudyResources& resources,
                              const StudyEvents& events, const std::atomic<bool>* stop = nullptr);
@@ -176,6 +176,9 @@ inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJ
       trained = job.train(claim->folder());
     } catch (const Interrupted&) {
       throw;
+    } catch (const DeviceError& error) {
+      if (error.lost) throw;  // all others would fail too
+      reason = error.what();
     } catch (const std::exception& error) {
       reason = error.what();
     }
