@@ -46,8 +46,8 @@ struct StudyJob {
 
 /// How a study is run.
 struct StudyResources {
-  int parallel = 1;    ///< runs at a time
-  StudyMemory memory;  ///< for all runs at a time; 0: no limit. One run may always run.
+  int parallel = 1;         ///< runs at a time
+  StudyMemory memory = {};  ///< for all runs at a time; 0: no limit. One run may always run.
 };
 
 /// Called by one thread at a time.
