@@ -16,7 +16,7 @@ CANDIST_GIT_COMMIT=${CANDIST_GIT_COMMIT:-$(git -C "$root" describe --always --di
 export CANDIST_GIT_COMMIT
 
 build() { # FOLDER ARCH...
-  local folder=$1 arch source code=0 job jobs=() flags=(-std=c++20 -O3 -lineinfo)
+  local folder=$1 arch source code=0 job jobs=() flags=(-std=c++20 -O3 -lineinfo -Xfatbin -compress-all)
   shift
   for arch in "$@"; do flags+=(-gencode "arch=compute_$arch,code=sm_$arch"); done
   flags+=(-I "$root/include" -I "$root/tests" -I "$root/bench" "-DCANDIST_GIT_COMMIT=\"$CANDIST_GIT_COMMIT\"")
