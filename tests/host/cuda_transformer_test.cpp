@@ -129,8 +129,11 @@ Floats all_values(Transformer student) {
 double largest_difference(const Floats& a, const Floats& b) {
   REQUIRE(a.size() == b.size());
   double most = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (std::isnan(difference)) return difference;
+    most = std::max(most, difference);
+  }
   return most;
 }
 
@@ -350,6 +353,16 @@ TEST_CASE("what the GPU cannot take is said", "[cuda_transformer]") {
                     Catch::Contains("a second backward pass"));
   device.zero_gradients();
   device.backward({logits.data(), 2, 3});
+  device.engine()->step(clipped, 0.1f);
+  CHECK_THROWS_WITH(device.engine()->step(clipped, 0.1f), Catch::Contains("without gradients"));
+  device.forward(batch, Mode::training, {logits.data(), 2, 3});
+  device.backward({logits.data(), 2, 3});
+  device.forward(batch, Mode::training, {logits.data(), 2, 3});
+  CHECK_THROWS_WITH(device.engine()->step(clipped, 0.1f), Catch::Contains("without gradients"));
+  Floats many(40 * 64), of_many(40 * 3);
+  CHECK_THROWS_WITH(
+      device.classify({many.data(), 40, 64}, Mode::evaluation, {of_many.data(), 40, 3}),
+      "found 40 embeddings to classify, expected at most 24");
 }
 
 TEST_CASE("copies have weights of their own on one device", "[cuda_transformer]") {

@@ -87,3 +87,12 @@ TEST_CASE("rows that are not of the device's set are shape errors", "[device_row
   expect_nothing(
       [](auto& runner, auto& compute) { return rows_that_are_refused(runner, compute); });
 }
+
+TEST_CASE("staging hands out its two rooms by turns", "[device_row_program]") {
+  AlternatingStaging<HostCompute> staging(8);
+  const std::byte* const first = staging.next();
+  const std::byte* const second = staging.next();
+  CHECK(second != first);
+  CHECK(staging.filled() == second);
+  CHECK(staging.next() == first);
+}

@@ -341,11 +341,11 @@ TEST_CASE("methods of a second pass refresh their targets by the student after t
           "[distiller]") {
   const Corpus corpus(30);
   const SparseCandidates set(corpus.annotations);
-  const auto check = [&](auto loss, auto refinery) {
+  const auto check_with = [&](auto student, auto loss, auto refinery) {
     INFO(decltype(refinery)::name);
     TrainingOptions options = options_with(1, 0.5f);
     options.batch = 30;  // one step: the student after it is the one that is left
-    Distiller distiller(loss, refinery, linear(), Sgd{}, options);
+    Distiller distiller(loss, refinery, std::move(student), Sgd{}, options);
     const EncodedTexts texts = encode_texts(distiller.student(), corpus.texts, 30);
     StoredTargets stored;
     distiller.fit(texts, set, NoSecondView{}, stored);
@@ -367,6 +367,10 @@ TEST_CASE("methods of a second pass refresh their targets by the student after t
       }
     }
     CHECK(moved);
+  };
+  const auto check = [&](auto loss, auto refinery) {
+    check_with(linear(), loss, refinery);
+    check_with(mlp(), loss, refinery);  // whose dropout rests
   };
   check(SoftTargetCe{}, RenormalisedPrediction{Refresh::after_step});
   check(SoftTargetCe{}, ClassActivationValue{});
@@ -455,6 +459,19 @@ TEST_CASE("an epoch's report counts rows with candidates only", "[distiller]") {
   const EpochReport all = run(CallsAllOutside{});
   CHECK(all.sharpened == 20);
   CHECK(all.outside == 20);
+
+  // A student of zeros that does not learn: every row's loss is log 3, in batches of any kind.
+  TrainingOptions options = options_with(2, 0.0f);
+  options.batch = 4;
+  Distiller distiller(SoftTargetCe{}, KeepPrior{}, linear(), Sgd{}, options);
+  const EncodedTexts texts = encode_texts(distiller.student(), corpus.texts, 30);
+  Counts report;
+  distiller.fit(texts, set, NoSecondView{}, report);
+  CHECK(report.last.loss == Approx(std::log(3.0)));
+  std::int64_t tokens = 0;
+  for (std::int64_t row = 0; row < 30; ++row)
+    tokens += static_cast<std::int64_t>(texts[row].size());
+  CHECK(report.last.tokens == tokens);
 }
 
 namespace {
@@ -618,6 +635,10 @@ TEST_CASE("the terms beside the loss apply to the rows they are for, and to no o
   }
   std::sort(partners.begin(), partners.end());
   CHECK(partners == Positions{0, 1, 2, 3, 4, 5});
+  const Positions one_with_target{0, 6, 9};
+  w.start(kinds.texts, one_with_target);
+  w.choose_mixtures(program, one_with_target, 1, 0, terms);
+  CHECK(w.mixtures.empty());
 
   // The weights of the leveraged losses are no labels: nothing to compare with, nothing to mix.
   RowProgram leveraged(LeveragedCe{}, LeveragedWeights{}, set.view());
@@ -972,6 +993,53 @@ TEST_CASE("a training is method.md 4.5, step by step", "[distiller]") {
            {literal.sharpened, literal.as_stored, literal.rescued, literal.dropped})
         CHECK(count > 0);
     }
+  }
+}
+
+namespace {
+struct CountsPasses : TinySoftmax {
+  int evaluations = 0;
+  void forward(TextBatch batch, Mode mode, MatrixView<float> logits) {
+    evaluations += mode == Mode::evaluation ? 1 : 0;
+    TinySoftmax::forward(batch, mode, logits);
+  }
+};
+}  // namespace
+
+TEST_CASE("an evaluation pass is taken where the refinery asks for one", "[distiller]") {
+  const TinyCorpus corpus;
+  for (const auto source : {PredictionSource::evaluation_pass, PredictionSource::last_visit}) {
+    DistributionRefineryOptions refinery;
+    refinery.warm_up_epochs = 1;
+    refinery.predictions = source;
+    Distiller distiller(SoftTargetCe{}, DistributionRefinery(refinery), CountsPasses{}, Sgd{},
+                        options_with(4, 0.5f));
+    distiller.fit(corpus.texts, SparseCandidates(corpus.annotations));
+    CHECK(distiller.student().evaluations == (source == PredictionSource::evaluation_pass ? 3 : 0));
+  }
+}
+
+TEST_CASE("an evaluation pass over many texts is noted row by row", "[distiller]") {
+  const Corpus corpus(300);  // more than one chunk of an evaluation
+  const SparseCandidates set(corpus.annotations);
+  EmbeddingBagMlp student = mlp();
+  const EncodedTexts texts = encode_texts(student, corpus.texts, 300);
+  DistributionRefineryOptions options;
+  options.warm_up_epochs = 0;
+  options.tau = 0.0f;
+  RowProgram by_parts(SoftTargetCe{}, DistributionRefinery(options), set.view());
+  HostSteps<EmbeddingBagMlp, decltype(by_parts)>(student, by_parts).note_all(texts, 1);
+  std::vector<TokenSpan> all;
+  for (std::int64_t row = 0; row < 300; ++row) all.push_back(texts[row]);
+  std::vector<float> logits(900);
+  student.forward(all, Mode::evaluation, {logits.data(), 300, 3});
+  RowProgram at_once(SoftTargetCe{}, DistributionRefinery(options), set.view());
+  at_once.note(0, {logits.data(), 300, 3});
+  by_parts.begin_epoch(0);
+  at_once.begin_epoch(0);
+  for (std::int64_t row = 0; row < 300; ++row) {
+    CHECK(by_parts.plan(row).treatment == at_once.plan(row).treatment);
+    CHECK(by_parts.plan(row).outside == at_once.plan(row).outside);
   }
 }
 

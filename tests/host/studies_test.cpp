@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The candist authors
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -282,7 +284,7 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
   for (int i = 0; i < 12; ++i) {
     StudyJob job;
     job.planned = {"c", std::to_string(i), {{"i", i}}};
-    // Three on the host at a time, two on the device; one larger than the budget runs alone.
+    // Three on the host at a time, one on the device; one larger than the budget runs alone.
     job.memory = {i == 11 ? 100.0 : 1.0, i % 2 == 0 ? 1.0 : 0.0};
     job.train = [&, i](const fs::path&) -> TrainedRun {
       most = std::max(most.load(), ++running);
@@ -308,9 +310,9 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
     ++failed[i];
     CHECK(reason == "diverged");
   };
-  CHECK(run_study(study, jobs, world.study, {8, {3.0, 2.0}}, events) == 0);
+  CHECK(run_study(study, jobs, world.study, {8, {3.0, 1.0}}, events) == 0);
   CHECK(most <= 3);
-  CHECK(most_on_device <= 2);
+  CHECK(most_on_device <= 1);
   CHECK(trained == 11);
   for (std::size_t i = 0; i < 12; ++i) {
     CHECK(done[i] == (i == 5 ? 0 : 1));
@@ -329,15 +331,54 @@ TEST_CASE("run_study runs what is missing, within cores and memory, past failure
   const StudyFolder on_gpu(other / "s", StudyFolder::Sharing::alone, "grid");
   std::vector<StudyJob> two(jobs.begin(), jobs.begin() + 2);
   bool lost = false;
-  for (StudyJob& job : two)
-    job.train = [&](const fs::path&) -> TrainedRun { throw DeviceError("no memory", lost); };
+  int begun = 0;
+  for (StudyJob& job : two) {
+    job.train = [&](const fs::path&) -> TrainedRun {
+      ++begun;
+      throw DeviceError("no memory", lost);
+    };
+  }
   std::vector<std::string> reasons;
   StudyEvents told;
   told.failed = [&](std::size_t, const std::string& reason) { reasons.push_back(reason); };
   CHECK(run_study(on_gpu, two, world.study, {1, {}}, told) == 0);
   CHECK(reasons == std::vector<std::string>{"no memory", "no memory"});
   lost = true;
+  begun = 0;
   reasons.clear();
   CHECK_THROWS_AS(run_study(on_gpu, two, world.study, {1, {}}, told), DeviceError);
   CHECK(reasons.empty());
+  CHECK(begun == 1);
+}
+
+TEST_CASE("runs that memory allows run beside each other", "[studies]") {
+  World world(10);
+  for (const StudyMemory limit : {StudyMemory{4.0, 2.0}, StudyMemory{}}) {
+    const TemporaryFolder folder;
+    const StudyFolder study(folder / "s", StudyFolder::Sharing::alone, "grid");
+    std::mutex mutex;
+    std::condition_variable came;
+    std::vector<int> there(2);
+    int met = 0;
+    std::vector<StudyJob> jobs;
+    // 0 and 2 wait for each other, then 3 and 4; 1 is larger than the limit.
+    for (const int pair : {0, -1, 0, 1, 1}) {
+      StudyJob job;
+      job.planned = {"c", std::to_string(jobs.size()), {{"i", jobs.size()}}};
+      job.memory = pair < 0 ? StudyMemory{100.0, 0.0} : StudyMemory{2.0, 1.0};
+      job.train = [&, pair](const fs::path&) -> TrainedRun {
+        if (pair >= 0) {
+          std::unique_lock lock(mutex);
+          int& both = there[static_cast<std::size_t>(pair)];
+          ++both;
+          came.notify_all();
+          if (came.wait_for(lock, std::chrono::seconds(10), [&] { return both == 2; })) ++met;
+        }
+        return {world.run("", 0, 1), {}};
+      };
+      jobs.push_back(std::move(job));
+    }
+    CHECK(run_study(study, jobs, world.study, {2, limit}, {}) == 0);
+    CHECK(met == 4);
+  }
 }
