@@ -3,7 +3,8 @@
 //
 // ComputeStream's stand-in under the host executor, which is to be included before: memory is the host's,
 // kernels run at once, products are plain loops. Memory begins as NaN, so that who forgets to set something is
-// found out; so is who touches pinned memory without waiting for the copies that are on their way from or to it.
+// found out; so is who touches pinned memory without waiting for the copies that are on their way from or to it, and whose
+// recorded work is not the same work whenever it comes.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,7 @@ namespace candist::testing {
 struct HostProducts {
   template <class T>
   void forward(LinearShape s, const T* x, const T* w, const T* bias, T* y) {
+    host_executor::write_down(s, x, w, bias, y);
     for (std::int64_t n = 0; n < s.rows; ++n) {
       for (std::int64_t o = 0; o < s.out; ++o) {
         double sum = bias == nullptr ? 0.0 : to_float(bias[o]);
@@ -40,6 +43,7 @@ struct HostProducts {
   }
   template <class T>
   void input_gradient(LinearShape s, const T* dy, const T* w, T* dx, ProductInto into) {
+    host_executor::write_down(s, dy, w, dx, into);
     for (std::int64_t n = 0; n < s.rows; ++n) {
       for (std::int64_t i = 0; i < s.in; ++i) {
         double sum = into == ProductInto::adds ? to_float(dx[n * s.in + i]) : 0.0;
@@ -51,6 +55,7 @@ struct HostProducts {
   }
   template <class T>
   void weight_gradient(LinearShape s, const T* x, const T* dy, float* dw) {
+    host_executor::write_down(s, x, dy, dw);
     for (std::int64_t o = 0; o < s.out; ++o) {
       for (std::int64_t i = 0; i < s.in; ++i) {
         double sum = 0.0;
@@ -227,9 +232,18 @@ class HostCompute {
   void wait() const { HostBus::only().arrive(stream_, HostBus::only().now()); }
   void drain() const noexcept { wait(); }
   std::size_t free_bytes() const { return free_; }
+  /// Work of one key has to be the same work, launch by launch, or a recording would do something else.
   template <class Work>
-  void run(const WorkKey&, Work&& work) {
+  void run(const WorkKey& key, Work&& work) {
+    std::string launches;
+    host_executor::launches_of_thread() = &launches;
     work();
+    host_executor::launches_of_thread() = nullptr;
+    const auto [known, is_new] = recorded_.try_emplace(key, launches);
+    if (!is_new && known->second != launches) {
+      std::fprintf(stderr, "host compute: the work of a key is not what it was before\n");
+      std::abort();
+    }
   }
 
  private:
@@ -241,6 +255,7 @@ class HostCompute {
   int stream_;
   std::size_t free_;
   HostProducts products_;
+  std::map<WorkKey, std::string> recorded_;
 };
 
 }  // namespace candist::testing

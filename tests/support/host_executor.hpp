@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+#include <string>
 
 #include "candist/cuda/launch_shape.hpp"
 #include "support/host_cluster.hpp"
@@ -48,6 +49,24 @@ T shuffled(unsigned mask, T value, unsigned source) {
   word = exchange_word(mask, word, source);
   std::memcpy(&value, &word, sizeof word);
   return value;
+}
+
+/// What the thread launches while somebody wants to know: kernels and their arguments, byte by byte.
+inline std::string*& launches_of_thread() {
+  static thread_local std::string* launches = nullptr;
+  return launches;
+}
+template <class... Values>
+void write_down(Values... values) {
+  std::string* const launches = launches_of_thread();
+  if (launches == nullptr) return;
+  const auto append = [&](auto value) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __builtin_clear_padding(&value);
+#endif
+    launches->append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  (append(values), ...);
 }
 
 inline unsigned lane() { return Cluster::thread().index.x % 32; }
@@ -163,6 +182,7 @@ void launch_clusters(void (*kernel)(Parameters...), LaunchShape shape, int block
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), LaunchShape shape, cudaStream_t stream,
             const Arguments&... arguments) {
+  host_executor::write_down(kernel, shape, static_cast<Parameters>(arguments)...);
   detail::launch_clusters(kernel, shape, 1, stream, arguments...);
 }
 
