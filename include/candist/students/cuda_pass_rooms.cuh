@@ -6,7 +6,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "candist/cuda/arena.hpp"
@@ -14,6 +16,8 @@
 #include "candist/kernels/layer_norm.cuh"
 #include "candist/kernels/mixtures.cuh"
 #include "candist/students/cuda_batch.cuh"
+#include "candist/students/cuda_parameter_rooms.cuh"
+#include "candist/students/transformer_engine.hpp"
 
 namespace candist {
 
@@ -100,6 +104,11 @@ inline std::int64_t most_classifier_rows(const TransformerCapacity& capacity) {
 template <class T>
 void lay_pass(PassRooms<T>& rooms, const TransformerConfig& c, const TransformerCapacity& capacity,
               Arena& arena);
+/// Places of everything that a student of this shape has; the bytes of each kind.
+template <class T>
+TransformerMemory lay_everything(ParameterRooms<T>& parameters, PassRooms<T>& pass,
+                                 const TransformerConfig& config,
+                                 const TransformerCapacity& capacity, Arena& arena);
 
 // ---- definitions
 
@@ -165,6 +174,27 @@ void lay_pass(PassRooms<T>& rooms, const TransformerConfig& c, const Transformer
   for (float** place : {&rooms.logits, &rooms.dlogits})
     *place = arena.take<float>(rows * c.classes);
   rooms.mixtures = arena.take<LinkedMixture>(rows);
+}
+
+template <class T>
+TransformerMemory lay_everything(ParameterRooms<T>& parameters, PassRooms<T>& pass,
+                                 const TransformerConfig& config,
+                                 const TransformerCapacity& capacity, Arena& arena) {
+  TransformerMemory memory;
+  std::size_t before = arena.used();
+  const auto since = [&] {
+    const std::size_t begin = std::exchange(before, arena.used());
+    return arena.used() - begin;
+  };
+  lay_parameters(parameters, arena);
+  memory.parameters = since();
+  lay_gradients(parameters, BatchSize::of(capacity, config), arena);
+  memory.gradients = since();
+  lay_optimizer(parameters, arena);
+  memory.optimizer = since();
+  lay_pass(pass, config, capacity, arena);
+  memory.activations = since();
+  return memory;
 }
 
 }  // namespace candist

@@ -125,32 +125,6 @@ class CudaTransformer final : public TransformerEngine {
 
 // ---- definitions
 
-namespace detail {
-
-/// Places of everything; the bytes of each kind.
-template <class T>
-TransformerMemory lay_everything(ParameterRooms<T>& parameters, PassRooms<T>& pass,
-                                 const TransformerConfig& config,
-                                 const TransformerCapacity& capacity, Arena& arena) {
-  TransformerMemory memory;
-  std::size_t before = arena.used();
-  const auto since = [&] {
-    const std::size_t begin = std::exchange(before, arena.used());
-    return arena.used() - begin;
-  };
-  lay_parameters(parameters, arena);
-  memory.parameters = since();
-  lay_gradients(parameters, BatchSize::of(capacity, config), arena);
-  memory.gradients = since();
-  lay_optimizer(parameters, arena);
-  memory.optimizer = since();
-  lay_pass(pass, config, capacity, arena);
-  memory.activations = since();
-  return memory;
-}
-
-}  // namespace detail
-
 template <class T, class Compute>
 TransformerMemory CudaTransformer<T, Compute>::memory_of(const TransformerConfig& config,
                                                          std::span<const ParameterBlock> blocks,
@@ -158,7 +132,7 @@ TransformerMemory CudaTransformer<T, Compute>::memory_of(const TransformerConfig
   Arena arena;
   PassRooms<T> pass;
   ParameterRooms<T> rooms = list_parameters<T>(blocks, BatchSize::of(capacity, config));
-  return detail::lay_everything(rooms, pass, config, capacity, arena);
+  return lay_everything(rooms, pass, config, capacity, arena);
 }
 
 template <class T, class Compute>
@@ -177,10 +151,10 @@ CudaTransformer<T, Compute>::CudaTransformer(const TransformerConfig& config,
   const BatchSize largest = BatchSize::of(capacity, config);
   rooms_ = list_parameters<T>(blocks, largest);
   Arena counted;
-  memory_ = detail::lay_everything(rooms_, pass_, config_, capacity_, counted);
+  memory_ = lay_everything(rooms_, pass_, config_, capacity_, counted);
   device_ = typename Compute::Memory(counted.used());
   Arena arena(device_.data());
-  detail::lay_everything(rooms_, pass_, config_, capacity_, arena);
+  lay_everything(rooms_, pass_, config_, capacity_, arena);
   compute_.zero(device_.data(), device_.size());
 
   const std::int64_t rows_of_classifier = most_classifier_rows(capacity);
