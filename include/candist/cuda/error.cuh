@@ -180,16 +180,6 @@ inline std::string cuda_advice(cudaError_t code) {
     case cudaErrorInitializationError:
       return "CUDA does not survive fork(): use it in one process only, and see that nvidia-smi "
              "works";
-    case cudaErrorIllegalAddress:
-    case cudaErrorMisalignedAddress:
-    case cudaErrorIllegalInstruction:
-    case cudaErrorInvalidPc:
-    case cudaErrorInvalidAddressSpace:
-    case cudaErrorHardwareStackError:
-    case cudaErrorAssert:
-    case cudaErrorLaunchFailure:
-      return "an earlier kernel failed and this process can use the device no more: run it under "
-             "compute-sanitizer, or with CUDA_LAUNCH_BLOCKING=1, to find the kernel";
     case cudaErrorLaunchTimeout:
       return "the device also serves a display, which stops long kernels: use another device or "
              "smaller batches, and start the program again";
@@ -213,7 +203,12 @@ inline std::string cuda_advice(cudaError_t code) {
     case cudaErrorCudartUnloading:
       return "the program is ending: release what lives on the device before main returns";
     default:
-      return "run with CUDA_LAUNCH_BLOCKING=1 to see whether this call or an earlier one failed";
+      return ends_context(code)
+                 ? "an earlier kernel failed and this process can use the device no more: run it "
+                   "under "
+                   "compute-sanitizer, or with CUDA_LAUNCH_BLOCKING=1, to find the kernel"
+                 : "run with CUDA_LAUNCH_BLOCKING=1 to see whether this call or an earlier one "
+                   "failed";
   }
 }
 
