@@ -113,7 +113,7 @@ static_assert(EmbeddingStudent<EngineStudent>);
 static_assert(DeviceStudent<EngineStudent>);
 
 struct EngineAdamW {
-  static constexpr const char* name = "adamw";
+  [[maybe_unused]] static constexpr const char* name = "adamw";
   std::shared_ptr<TransformerEngine> engine;
   void step(std::span<ParameterBlock>, float learning_rate) {
     engine->step({.weight_decay = 0.01f, .max_gradient_norm = 1.0f}, learning_rate);
