@@ -19,15 +19,9 @@
 #include "support/device_main.cuh"
 #include "support/transformer_reference.hpp"
 
-using namespace candist;
-using namespace candist::testing;
+namespace candist::testing {
 
-namespace {
-
-constexpr int classes = 5;
-constexpr int vocabulary = 300;
-constexpr std::int64_t n = 90;
-constexpr int batch = 16;  // n is no multiple of it
+constexpr int batch = 16;
 
 /// A DeviceTransformer for tests: no tokenizer, no copies.
 class EngineStudent {
@@ -113,13 +107,24 @@ static_assert(EmbeddingStudent<EngineStudent>);
 static_assert(DeviceStudent<EngineStudent>);
 
 struct EngineAdamW {
-  [[maybe_unused]] static constexpr const char* name = "adamw";
+  static constexpr const char* name = "adamw";
   std::shared_ptr<TransformerEngine> engine;
   void step(std::span<ParameterBlock>, float learning_rate) {
     engine->step({.weight_decay = 0.01f, .max_gradient_norm = 1.0f}, learning_rate);
   }
   void settle(std::span<ParameterBlock>) { engine->settle(); }
 };
+
+}  // namespace candist::testing
+
+using namespace candist;
+using namespace candist::testing;
+
+namespace {
+
+constexpr int classes = 5;
+constexpr int vocabulary = 300;
+constexpr std::int64_t n = 90;  // no multiple of the batch
 
 /// Texts whose first word tells the class, their second views, candidate sets of many sizes.
 struct Problem {
