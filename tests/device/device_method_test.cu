@@ -17,6 +17,7 @@
 #include "candist/students/cuda_transformer.cuh"
 #include "candist/training/distiller.hpp"
 #include "support/device_main.cuh"
+#include "support/eager_refinery.hpp"
 #include "support/transformer_reference.hpp"
 
 namespace candist::testing {
@@ -242,13 +243,6 @@ void compare(const L& loss, const R& refinery, const AuxiliaryTerms& terms, doub
     DEVICE_CHECK(found.epochs[e].with_target == host.epochs[e].with_target);
   }
   DEVICE_CHECK(host.epochs.front().loss > host.epochs.back().loss);
-}
-
-DistributionRefinery eager_refinery() {
-  DistributionRefineryOptions options;
-  options.warm_up_epochs = 1;
-  options.tau = 0.3f;
-  return DistributionRefinery(options);
 }
 
 }  // namespace

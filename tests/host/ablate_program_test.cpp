@@ -217,6 +217,8 @@ TEST_CASE("ablate: wrong grids, changed inputs, broken folders, runs that fail",
   check_refused(folder, study + "--method average,nobody", "nobody does not exist");
   check_refused(folder, study + "--method average --loss gce --refinery keep_prior", "--method");
   check_refused(folder, study + "--seed=", "--seed");
+  check_refused(folder, study + "--parallel 0",
+                "--parallel: found 0, expected a whole number from 1 to 1024");
   check_refused(folder, study + "--seed 1,-2", "found \"-2\", expected a whole number >= 0");
   check_refused(folder, study + "--method average --reference nobody",
                 "--reference: found \"nobody\", expected");

@@ -21,10 +21,12 @@
 #include "candist/students/device_transformer.hpp"
 #include "candist/training/distiller.hpp"
 #include "support/catch.hpp"
+#include "support/eager_refinery.hpp"
 #include "support/host_compute.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace candist;
+using candist::testing::eager_refinery;
 using candist::testing::HostCompute;
 
 namespace {
@@ -188,13 +190,6 @@ void compare(const L& loss, const R& refinery, const AuxiliaryTerms& auxiliary,
     CHECK(far == 0);
   }
   CHECK(expected.epochs.front().loss != expected.epochs.back().loss);
-}
-
-DistributionRefinery eager_refinery() {
-  DistributionRefineryOptions options;
-  options.warm_up_epochs = 1;
-  options.tau = 0.3f;
-  return DistributionRefinery(options);
 }
 
 }  // namespace

@@ -205,8 +205,7 @@ inline std::string cuda_advice(cudaError_t code) {
     default:
       return ends_context(code)
                  ? "an earlier kernel failed and this process can use the device no more: run it "
-                   "under "
-                   "compute-sanitizer, or with CUDA_LAUNCH_BLOCKING=1, to find the kernel"
+                   "under compute-sanitizer, or with CUDA_LAUNCH_BLOCKING=1, to find the kernel"
                  : "run with CUDA_LAUNCH_BLOCKING=1 to see whether this call or an earlier one "
                    "failed";
   }

@@ -59,10 +59,11 @@ struct StudyEvents {
       [](std::size_t, const std::string&) {};
 };
 
-/// Runs the jobs that are not whole in the folder, in their order, each once; results do not depend on
-/// order, on how many run at a time, or on who runs what. A run that fails does not keep the others
-/// from running. An error of an event or of the folder ends the study, a device that is lost too, and
-/// so does `stop`, with Interrupted. Returns how many jobs other processes were still at when nothing was left to start here.
+/// Runs the jobs that are not whole in the folder, in their order, each once; results do not depend
+/// on order, on how many run at a time, or on who runs what. A run that fails does not keep the
+/// others from running. An error of an event or of the folder ends the study, a device that is lost
+/// too, and so does `stop`, with Interrupted. Returns how many jobs other processes were still at
+/// when nothing was left to start here.
 inline std::size_t run_study(const StudyFolder& folder, const std::vector<StudyJob>& jobs,
                              const Study& study, const StudyResources& resources,
                              const StudyEvents& events, const std::atomic<bool>* stop = nullptr);
